@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from board.accounts.saved_views_menu import own_parameters, view_query, view_querystring
 from board.web.board_query import InvalidQuery
-from board.web.forms import LineField, PlainTextField, YesField
+from board.web.forms import LineField, PlainTextField
 from board.web.layout import SCREENS
 from entities.view_store import MAX_VIEW_NAME_LENGTH
 
@@ -98,9 +98,3 @@ class SaveViewForm(RenameViewForm):
         return (
             [] if "query" in self.errors else [(name, self.data[name]) for name in names if name in self.data]
         )
-
-
-class StartViewForm(forms.Form):
-    """The button that starts with a view, or with the board again."""
-
-    start = YesField(required=False)

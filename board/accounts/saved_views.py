@@ -15,14 +15,14 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from board.accounts.forms import RenameViewForm, SaveViewForm, StartViewForm
+from board.accounts.forms import RenameViewForm, SaveViewForm
 from board.accounts.saved_views_menu import (
     view_line,
     view_url,
     views_of,
 )
 from board.web.board_query import InvalidQuery
-from board.web.forms import ReturnForm, bind_errors
+from board.web.forms import ReturnForm, SwitchForm, bind_errors
 from board.web.layout import SCREENS, layout_context
 from board.web.readers import Reader, signed_in
 from board.web.redirects import SeeOther
@@ -149,9 +149,7 @@ def restore_view(request: HttpRequest, person: Person, view_id: int) -> HttpResp
 @_own_view
 def start_with_view(request: HttpRequest, person: Person, view_id: int) -> HttpResponse:
     """Makes a view the start page (`start=yes`), or the board again."""
-    form = StartViewForm(request.POST)
-    form.full_clean()
-    view = view_store.set_start_view(person, view_id, chosen=form.cleaned_data["start"])
+    view = view_store.set_start_view(person, view_id, chosen=SwitchForm(request.POST).says_yes())
     message = f"You start with “{view.name}” now." if view.is_start else "You start with the board now."
     messages.success(request, message)
     return _back(request)

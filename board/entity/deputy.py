@@ -13,6 +13,7 @@ from alerts.routing.recipients import load_audiences
 from board.door import memberships_of
 from board.entity.forms import DeputyForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.forms import form_status, posted
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_entities
@@ -45,11 +46,9 @@ def deputy(request: HttpRequest, board_request: BoardRequest, code: str) -> Http
     if entity is None:
         raise Http404
     options = _options(entity)
-    if request.method != "POST":
-        return _page(request, board_request, entity, options, DeputyForm(options, entity.deputy))
-    form = DeputyForm(options, entity.deputy, request.POST)
+    form = DeputyForm(options, entity.deputy, posted(request))
     if not form.is_valid():
-        return _page(request, board_request, entity, options, form, status=422)
+        return _page(request, board_request, entity, options, form)
     person: Person | None = form.cleaned_data["deputy"]
     with transaction.atomic():
         LegalEntity.objects.filter(pk=entity.pk).update(deputy=person)
@@ -80,8 +79,6 @@ def _page(
     entity: LegalEntity,
     options: list[Person],
     form: DeputyForm,
-    *,
-    status: int = 200,
 ) -> HttpResponse:
     owner = entity.owner
     context = {
@@ -92,7 +89,7 @@ def _page(
         "unseeing": _blind_deputy_name(entity, options),
         "form": form,
     }
-    return render(request, "board/entity/deputy.html", context, status=status)
+    return render(request, "board/entity/deputy.html", context, status=form_status(form))
 
 
 def _blind_deputy_name(entity: LegalEntity, options: list[Person]) -> str:

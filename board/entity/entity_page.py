@@ -262,7 +262,7 @@ def _timeline_events(
         as_of=board_request.as_of,
         person_id=board_request.person.pk,
         may_write=data.writes and not board_request.past,
-        refused=(typed.note_id, typed) if typed is not None and typed.note_id is not None else None,
+        refused=typed,
     )
     if period is None:
         return note_events(data.notes, viewer)

@@ -65,7 +65,7 @@ class TimelineViewer:
     as_of: datetime
     person_id: int | None = None
     may_write: bool = False
-    refused: tuple[int, RemarkForm] | None = None  # the note whose edit was rejected, and its form
+    refused: RemarkForm | None = None
 
 
 def events(
@@ -312,7 +312,7 @@ def _note(
 
     wordings = [remark for remark in versions if not remark.withdrawn]
     shown = wordings[-1]
-    own = shown.by_id == viewer.person_id
+    own, form = shown.by_id == viewer.person_id, viewer.refused
     entry = RemarkEntry(
         shown.id,
         "" if last.withdrawn else shown.text,
@@ -325,7 +325,7 @@ def _note(
         withdrawn=author_and_time(last) if last.withdrawn else "",
         may_edit=viewer.may_write and own and not last.withdrawn,
         may_withdraw=viewer.may_write and not last.withdrawn,
-        form=viewer.refused[1] if own and viewer.refused and viewer.refused[0] == shown.id else None,
+        form=form if own and form is not None and form.cleaned_data.get("replaces") == shown.id else None,
     )
     text = "wrote a note, withdrawn since" if last.withdrawn else "wrote"
     return _event(

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from board.entity.forms import (
-    AcknowledgementForm,
-    ExpectedCloseForm,
-    NoteForm,
-    OverdueReasonForm,
-    RemarkForm,
-)
+from board.entity.forms import RemarkForm
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import weekday_and_day
@@ -76,19 +70,16 @@ def remarks_card(
     def by(name: str, at: object) -> str:
         return f"{name}, {labels.clock(at, zone, board_request.as_of)}" if at is not None else name  # type: ignore[arg-type]
 
-    def form(form_class: type[RemarkForm], **initial: str) -> RemarkForm | None:
-        if form_class.kind not in kinds:
+    rejected = typed["kind"].value() if typed is not None else ""
+
+    def form(kind: RemarkKind, **initial: str) -> RemarkForm | None:
+        if kind not in kinds:
             return None
-        return typed if typed is not None and typed.kind is form_class.kind else form_class(initial=initial)
+        return typed if rejected == kind.value else RemarkForm(initial={"kind": kind.value, **initial})
 
     expected_on = (
         current.expected_on.isoformat() if current.expected_on and current.expected_on >= today else ""
     )
-    expect = form(ExpectedCloseForm, expected_on=expected_on)
-    give_reason = form(OverdueReasonForm, reason=current.reason_code)
-    acknowledge = form(AcknowledgementForm)
-    note = form(NoteForm)
-    shown = {item.kind for item in (expect, give_reason, acknowledge, note) if item is not None}
     return RemarksCard(
         expected=CurrentRemark(
             weekday_and_day(current.expected_on),
@@ -112,12 +103,12 @@ def remarks_card(
         if current.acknowledged_at is not None
         else None,
         notes=current.notes,
-        expect=expect,
-        give_reason=give_reason,
-        acknowledge=acknowledge,
-        note=note,
+        expect=form(RemarkKind.EXPECTED_CLOSE, expected_on=expected_on),
+        give_reason=form(RemarkKind.OVERDUE_REASON, reason=current.reason_code),
+        acknowledge=form(RemarkKind.ACKNOWLEDGEMENT),
+        note=form(RemarkKind.NOTE),
         first_day=today.isoformat(),
         last_day=(today + timedelta(days=MAX_EXPECTED_CLOSE_DAYS)).isoformat(),
-        error=typed.error if typed is not None and typed.kind not in shown else "",
+        error=typed.error if typed is not None and rejected not in kinds else "",
         past_deadline=row.deadline is not None and row.deadline.passed(board_request.as_of),
     )

@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from board.door import visible_board_of
 from board.entity.entity_page import EntityPage, entity_page
-from board.entity.forms import RemarkForm, remark_form
+from board.entity.forms import RemarkForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import ReturnForm, bind_errors
 from board.web.layout import layout_context
@@ -64,7 +64,7 @@ def _refresh(
 @board_view
 def remark(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
     """Saves a person's remark on a period; a rejected form is shown again with its values."""
-    form = remark_form(request.POST)
+    form = RemarkForm(request.POST)
     month = form["month"].value() or f"{board_request.latest_month:%Y-%m}"
     board_request = resolve_request(board_request.person, {"month": month}, board_request.now)
     legal_entity = _visible(board_request, code)

@@ -37,16 +37,6 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
-class StepSection:
-    """One step on the page, and the names of the people chosen in it; the last one is empty, for a new step."""
-
-    name: str
-    form: EscalationStepForm
-    chosen: Sequence[str]
-    new: bool
-
-
-@dataclass(frozen=True, slots=True)
 class EscalationPreview:
     """The current recipients of each escalation step of an entity: "+10: Rosa Bell, Sanne de Wit"."""
 
@@ -64,7 +54,7 @@ class RulesPage:
     form: AlertPolicyForm
     due_soon_above: str
     digest_above: str
-    steps: Sequence[StepSection]
+    steps: Sequence[EscalationStepForm]
     own_steps: bool
     steps_above: str
     steps_from: str
@@ -131,13 +121,12 @@ def rules_page(board_request: BoardRequest, group: Group, form: AlertPolicyForm 
         form = AlertPolicyForm(current=own_policy(group), emails=emails)
     previews, left = _previews(board_request, group)
     names = {person.email: eligible.name(pk) for pk, person in eligible.people.items()}
-    sections = [
-        StepSection(f"Step {position}", step, step.offer(names), new=False)
-        for position, step in enumerate(form.steps, start=1)
-    ]
-    if len(sections) < MOST_STEPS:
-        step = EscalationStepForm(max((step.number for step in form.steps), default=0) + 1)
-        sections.append(StepSection("Another step", step, step.offer(names), new=True))
+    steps = list(form.steps)
+    for position, step in enumerate(steps, start=1):
+        step.show(f"Step {position}", names)
+    if len(steps) < MOST_STEPS:
+        steps.append(EscalationStepForm(max((step.number for step in steps), default=0) + 1))
+        steps[-1].show("Another step", names, new=True)
     digest = "May wait for a digest" if inherited.rules.alerts_in_digest else "Always at once"
     return RulesPage(
         code=group.code,
@@ -145,7 +134,7 @@ def rules_page(board_request: BoardRequest, group: Group, form: AlertPolicyForm 
         form=form,
         due_soon_above=f"{_days_ahead(inherited.rules.due_soon_days)}, {_source(inherited.due_soon_from)}",
         digest_above=f"{digest} ({_source(inherited.in_digest_from)})",
-        steps=sections,
+        steps=steps,
         own_steps=bool(form.steps),
         steps_above="; ".join(_step_text(step, eligible) for step in inherited.steps),
         steps_from=_source(inherited.steps_from),

@@ -15,16 +15,6 @@ from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeKind
 
-DEFAULT_KINDS = (
-    *(
-        NoticeKind.ALERT,
-        NoticeKind.ESCALATION,
-        NoticeKind.UNCONFIRMED,
-        NoticeKind.REOPENED,
-        NoticeKind.CLEARED,
-    ),
-    *(NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
-)
 _KIND_DESCRIPTIONS = {
     NoticeKind.ALERT: "overdue by more than the alert line",
     NoticeKind.ESCALATION: "still not closed at a later step",

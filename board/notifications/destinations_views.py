@@ -30,10 +30,10 @@ from alerts.channels.destinations import (
 from alerts.channels.post_transport import send_post
 from alerts.channels.posts import build_test_post, render_post
 from alerts.models import Destination
-from board.notifications.destinations_page import DEFAULT_KINDS, destination_form_context, destination_lines
-from board.notifications.forms import DestinationForm, SwitchForm
+from board.notifications.destinations_page import destination_form_context, destination_lines
+from board.notifications.forms import DestinationForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import bind_errors
+from board.web.forms import SwitchForm, bind_errors, form_status, posted
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from entities.access import administered_groups
@@ -92,14 +92,7 @@ def destination_add(
     request: HttpRequest, board_request: BoardRequest, groups: Sequence[Group]
 ) -> HttpResponse:
     """The form of a new destination; a POST creates it, and shows the secret of a webhook once."""
-    if request.method != "POST":
-        initial: dict[str, object] = {
-            "kind": Destination.Kind.TEAMS,
-            "group": groups[0].code,
-            "kinds": DEFAULT_KINDS,
-        }
-        return _form_page(request, board_request, DestinationForm(groups, initial=initial))
-    form = DestinationForm(groups, request.POST)
+    form = DestinationForm(groups, posted(request))
     if form.is_valid():
         with bind_errors(form):
             added, secret = add_destination(form.spec(), board_request.person, board_request.now)
@@ -109,7 +102,7 @@ def destination_add(
                 request, f"“{added.name}” was added. Send a test post to see whether it arrives."
             )
             return SeeOther(reverse("destinations"))
-    return _form_page(request, board_request, form, status=422)
+    return _form_page(request, board_request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,22 +111,15 @@ def destination_edit(
     request: HttpRequest, board_request: BoardRequest, groups: Sequence[Group], destination: Destination
 ) -> HttpResponse:
     """The form of one destination; an empty URL leaves the stored one."""
-    if request.method != "POST":
-        initial: dict[str, object] = {
-            "name": destination.name,
-            "group": destination.group.code,
-            "kinds": destination.kinds,
-        }
-        form = DestinationForm(groups, initial=initial, destination=destination)
-        return _form_page(request, board_request, form)
-    form = DestinationForm(groups, request.POST, destination=destination)
+    form = DestinationForm(groups, posted(request), destination)
     if form.is_valid():
         with bind_errors(form):
             update_destination(destination, form.spec())
             messages.success(request, f"“{destination.name}” was saved.")
             return SeeOther(reverse("destinations"))
-    destination.refresh_from_db()
-    return _form_page(request, board_request, form, status=422)
+    if form.is_bound:
+        destination.refresh_from_db()
+    return _form_page(request, board_request, form)
 
 
 @require_POST
@@ -153,9 +139,7 @@ def destination_switch(
     request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
     """Switches a destination off or on."""
-    form = SwitchForm(request.POST)
-    form.full_clean()
-    on = form.cleaned_data["on"]
+    on = SwitchForm(request.POST).says_yes()
     set_destination_enabled(destination, on=on)
     result = "was switched on" if on else "was switched off; its waiting posts are not sent"
     messages.success(request, f"“{destination.name}” {result}.")
@@ -201,14 +185,12 @@ def _secret_page(
     return render(request, "board/notifications/destination_secret.html", context)
 
 
-def _form_page(
-    request: HttpRequest, board_request: BoardRequest, form: DestinationForm, *, status: int = 200
-) -> HttpResponse:
+def _form_page(request: HttpRequest, board_request: BoardRequest, form: DestinationForm) -> HttpResponse:
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
         **destination_form_context(form),
     }
-    return render(request, "board/notifications/destination_form.html", context, status=status)
+    return render(request, "board/notifications/destination_form.html", context, status=form_status(form))
 
 
 def _may_send_test(request: HttpRequest, destination: Destination) -> bool:

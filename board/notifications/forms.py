@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import Http404, QueryDict
 
@@ -21,12 +20,16 @@ from alerts.routing.silences import LONGEST_REASON, SilenceTarget, silenceable_g
 from alerts.sanitize import one_line
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web.board_request import BoardRequest
-from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField, YesField
+from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField, one_message
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, allowed_cadences
 from entities.models import Group, Membership, Person, WorkCalendar
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DEFAULT_KINDS = (
+    *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED),
+    *(NoticeKind.CLEARED, NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
+)
 _NO_TIME = "“%(typed)s” is not a time. Write it like {}."
 _NO_DAY_AWAY = "“%(typed)s” is not a date. Write it like 2026-08-03."
 
@@ -52,13 +55,7 @@ class SilenceForm(forms.Form):
         },
     )
 
-    def __init__(
-        self,
-        board_request: BoardRequest,
-        data: Mapping[str, Any] | None = None,
-        *,
-        place: str = "",
-    ) -> None:
+    def __init__(self, board_request: BoardRequest, data: Mapping[str, Any] | None, place: str = "") -> None:
         super().__init__(data, initial={"place": place})
         self._board_request = board_request
 
@@ -84,7 +81,7 @@ class PreferencesForm(forms.Form):
     digest_weekday = forms.TypedChoiceField(
         choices=list(enumerate(WEEKDAYS)),
         coerce=int,
-        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a day of the week."),
+        error_messages=one_message("Choose a day of the week."),
     )
     quiet_from = ClockField(required=False, error_messages={"invalid": _NO_TIME.format("22:00")})
     quiet_until = ClockField(required=False, error_messages={"invalid": _NO_TIME.format("07:00")})
@@ -96,7 +93,7 @@ class PreferencesForm(forms.Form):
         self,
         current: NotificationPreferences,
         calendars: Sequence[WorkCalendar],
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None,
     ) -> None:
         codes = {calendar.pk: calendar.code for calendar in calendars}
         initial = {name: getattr(current, name) for name in HABIT_FIELDS}
@@ -108,7 +105,7 @@ class PreferencesForm(forms.Form):
             coerce={code: pk for pk, code in codes.items()}.get,
             required=False,
             empty_value=None,
-            error_messages={"invalid_choice": "Choose one of these calendars."},
+            error_messages=one_message("Choose one of these calendars."),
         )
         for kind in NoticeKind:
             self.fields[f"kind-{kind.value}"] = forms.TypedChoiceField(
@@ -118,7 +115,7 @@ class PreferencesForm(forms.Form):
                 empty_value=None,
                 initial=current.cadences.get(kind),
                 validators=[partial(_check_cadence, kind)],
-                error_messages={"invalid_choice": "Choose one of these."},
+                error_messages=one_message("Choose one of these."),
             )
 
     def preferences(self) -> NotificationPreferences:
@@ -130,20 +127,9 @@ class PreferencesForm(forms.Form):
 
 
 class UndoForm(forms.Form):
-    """The preferences of a person before a mail's link switched some kinds off, as a signed text; None without."""
+    """The token of the preferences before a mail's link switched some kinds off; "" to switch them off."""
 
     undo = PlainTextField(required=False)
-
-    def __init__(self, person: Person, data: Mapping[str, Any]) -> None:
-        super().__init__(data)
-        self._person = person
-
-    def clean_undo(self) -> NotificationPreferences | None:
-        token = self.cleaned_data["undo"]
-        try:
-            return NotificationPreferences.from_token(token, self._person) if token else None
-        except signing.BadSignature:
-            raise ValidationError("The link is not one of ours.") from None
 
 
 def _check_cadence(kind: NoticeKind, cadence: str) -> None:
@@ -157,7 +143,7 @@ class DestinationForm(forms.Form):
     kind = forms.TypedChoiceField(
         choices=Destination.Kind.choices,
         coerce=Destination.Kind,
-        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose where the posts go."),
+        error_messages=one_message("Choose where the posts go."),
     )
     url = PlainTextField(error_messages={"required": "Paste the address of the destination."})
     name = _NameField(
@@ -170,20 +156,18 @@ class DestinationForm(forms.Form):
     kinds = forms.TypedMultipleChoiceField(
         choices=[(kind.value, NOTICE_KIND_LABELS[kind]) for kind in NoticeKind],
         coerce=NoticeKind,
-        error_messages=dict.fromkeys(
-            ("required", "invalid_choice"), "Choose at least one kind of notification."
-        ),
+        error_messages=one_message("Choose at least one kind of notification."),
     )
 
     def __init__(
-        self,
-        groups: Sequence[Group],
-        data: Mapping[str, Any] | None = None,
-        *,
-        initial: dict[str, Any] | None = None,
-        destination: Destination | None = None,
+        self, groups: Sequence[Group], data: Mapping[str, Any] | None, destination: Destination | None = None
     ) -> None:
         """The form of a new destination, or of `destination`: it keeps its kind, and may keep its address."""
+        initial = (
+            {"kind": Destination.Kind.TEAMS, "group": groups[0].code, "kinds": DEFAULT_KINDS}
+            if destination is None
+            else {"name": destination.name, "group": destination.group.code, "kinds": destination.kinds}
+        )
         super().__init__(data, initial=initial)
         top_level = min(group.path.count("/") for group in groups)
         self.fields["group"] = forms.TypedChoiceField(
@@ -191,9 +175,7 @@ class DestinationForm(forms.Form):
                 (group.code, "\u2003" * (group.path.count("/") - top_level) + group.name) for group in groups
             ],
             coerce={group.code: group for group in groups}.get,
-            error_messages=dict.fromkeys(
-                ("required", "invalid_choice"), "Choose a group that you administer."
-            ),
+            error_messages=one_message("Choose a group that you administer."),
         )
         self.destination = destination
         if destination is not None:
@@ -214,12 +196,6 @@ class DestinationForm(forms.Form):
         return self.destination.kind if self.destination is not None else self.cleaned_data.get("kind")
 
 
-class SwitchForm(forms.Form):
-    """The button that switches a destination on, or off."""
-
-    on = YesField(required=False)
-
-
 class _EmailsField(forms.MultipleChoiceField):
     """E-mail addresses of people. The writer of the policy checks, under its lock, who may be named."""
 
@@ -234,7 +210,7 @@ class EscalationStepForm(forms.Form):
     roles = forms.MultipleChoiceField(
         choices=Membership.Role.choices,
         required=False,
-        error_messages={"invalid_choice": "There is no such role."},
+        error_messages=one_message("There is no such role."),
     )
     people = _EmailsField(required=False)
     remove = forms.BooleanField(required=False)
@@ -254,12 +230,13 @@ class EscalationStepForm(forms.Form):
     def whom_errors(self) -> Sequence[str]:
         return [*self["roles"].errors, *self["people"].errors]
 
-    def offer(self, people: Mapping[str, str]) -> list[str]:
-        """Offers these people, names by e-mail address; returns the names of those who are chosen."""
+    def show(self, title: str, people: Mapping[str, str], *, new: bool = False) -> None:
+        """Gives the step its title on the page, and the people to choose from: names by e-mail address."""
         field, chosen = self.fields["people"], self["people"].value() or []
         assert isinstance(field, _EmailsField)
         field.choices = list(people.items())
-        return [name for email, name in people.items() if email in chosen]
+        self.title, self.new = title, new
+        self.chosen = [name for email, name in people.items() if email in chosen]
 
 
 class AlertPolicyForm(forms.Form):
@@ -271,7 +248,7 @@ class AlertPolicyForm(forms.Form):
         coerce={"yes": True, "no": False}.get,
         required=False,
         empty_value=None,
-        error_messages={"invalid_choice": "Choose one of these."},
+        error_messages=one_message("Choose one of these."),
     )
 
     def __init__(

@@ -29,7 +29,7 @@ from board.notifications.forms import SilenceForm
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
-from board.web.forms import ReturnForm, bind_errors
+from board.web.forms import ReturnForm, bind_errors, form_status, posted
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 from closing.calendar.date_phrases import full_date
@@ -62,25 +62,23 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """The silences in force, the ended ones, and the form for a new one."""
     # The query of a board does not apply here.
     board_request = resolve_request(board_request.person, {}, board_request.now)
-    if request.method != "POST":
-        form = SilenceForm(board_request, place=request.GET.get("place", ""))
-        return _page(request, board_request, form)
-    form, status = SilenceForm(board_request, request.POST), 422
+    form = SilenceForm(board_request, posted(request), request.GET.get("place", ""))
     try:
         if form.is_valid():
             with bind_errors(form):
+                values = form.cleaned_data
                 silence = create_silence(
                     board_request.person,
-                    form.cleaned_data["place"],
-                    form.cleaned_data["last_day"],
-                    form.cleaned_data["reason"],
+                    values["place"],
+                    values["last_day"],
+                    values["reason"],
                     board_request.now,
                 )
                 return _silenced(request, silence, "is silenced until")
     except SilenceNotAllowed:
         form.add_error("place", "Only its finance staff and administrators may silence it.")
-        status = 403
-    return _page(request, board_request, form, status=status)
+        return _page(request, board_request, form, 403)
+    return _page(request, board_request, form, form_status(form))
 
 
 @require_POST
@@ -118,7 +116,7 @@ def silence_again(request: HttpRequest, board_request: BoardRequest, pk: int) ->
         typed = {"place": _key(target), "last_day": str(silence.last_day), "reason": silence.reason}
         form = SilenceForm(board_request, typed)
         form.add_error(None, error)
-        return _page(request, board_request, form, status=422)
+        return _page(request, board_request, form, form_status(form))
     return _silenced(request, renewed, "is silenced again until")
 
 
@@ -152,13 +150,7 @@ def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence
 # --- the page -----------------------------------------------------------------------------------------------------
 
 
-def _page(
-    request: HttpRequest,
-    board_request: BoardRequest,
-    form: SilenceForm,
-    *,
-    status: int = 200,
-) -> HttpResponse:
+def _page(request: HttpRequest, board_request: BoardRequest, form: SilenceForm, status: int) -> HttpResponse:
     groups = list(silenceable_groups(board_request.person))
     entities = list(writable_entities(board_request.person).select_related("group").order_by("name"))
     targets: list[SilenceTarget] = [*groups, *entities]

@@ -14,7 +14,7 @@ from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.forms import PreferencesForm
 from board.notifications.subscriptions_page import calendars_of, subscriptions_page
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import bind_errors
+from board.web.forms import bind_errors, form_status, posted
 from board.web.layout import layout_context
 from board.web.redirects import SeeOther
 
@@ -27,14 +27,14 @@ def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     board_request = resolve_request(board_request.person, {}, board_request.now)
     current = load_preferences(board_request.person)
     calendars = calendars_of(board_request, current)
-    if request.method != "POST":
-        return _page(request, board_request, PreferencesForm(current, calendars), current)
-    form = PreferencesForm(current, calendars, request.POST)
+    form = PreferencesForm(current, calendars, posted(request))
     if form.is_valid():
         with bind_errors(form):
             _save(request, board_request, form.preferences(), "Your notifications are saved.")
             return SeeOther(reverse("subscriptions"))
-    return _page(request, board_request, form, current, status=422)
+    page = subscriptions_page(board_request, form, current)
+    context = {**layout_context(board_request.person, "alerts", board_request.board()), "page": page}
+    return render(request, "board/notifications/subscriptions.html", context, status=form_status(form))
 
 
 @require_POST
@@ -66,16 +66,3 @@ def _save(
         return
     undo_url = reverse("subscriptions_back", args=[previous.token(board_request.person)])
     messages.success(request, message, extra_tags=undo_url)
-
-
-def _page(
-    request: HttpRequest,
-    board_request: BoardRequest,
-    form: PreferencesForm,
-    preferences: NotificationPreferences,
-    *,
-    status: int = 200,
-) -> HttpResponse:
-    page = subscriptions_page(board_request, form, preferences)
-    context = {**layout_context(board_request.person, "alerts", board_request.board()), "page": page}
-    return render(request, "board/notifications/subscriptions.html", context, status=status)

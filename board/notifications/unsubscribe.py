@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
 from alerts.routing.preference_updates import unsubscribe, update_preferences
-from alerts.routing.preferences import load_preferences
+from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.forms import UndoForm
 from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from closing.judging.notice_rules import NoticeKind
@@ -34,12 +35,15 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         off = all(cadence is Cadence.NEVER for cadence in _effective_cadences(person, kinds).values())
         return _page(request, {**context, "state": "off" if off else "asked"})
-    form = UndoForm(person, request.POST)
-    if not form.is_valid():
+    form = UndoForm(request.POST)
+    form.full_clean()
+    undo = form.cleaned_data["undo"]
+    try:
+        before = NotificationPreferences.from_token(undo, person) if undo else None
+    except signing.BadSignature:
         return _page(request, {"state": "unknown"}, status=404)
-    before = form.cleaned_data["undo"]
     with acting(replace(current_origin(), through="link")):
-        if before:
+        if before is not None:
             current = load_preferences(person)
             cadences = {kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds}
             cadences = {**current.cadences, **cadences}

@@ -12,6 +12,7 @@ from datetime import date, time
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
 
 _QUOTED = 20  # letters of what was typed that an error repeats
@@ -24,6 +25,16 @@ def bind_errors(form: forms.BaseForm) -> Iterator[None]:
         yield
     except ValidationError as error:
         form.add_error(None, error)
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """The data of a form that was sent; None for a page that is looked at."""
+    return request.POST if request.method == "POST" else None
+
+
+def form_status(form: forms.BaseForm) -> int:
+    """The status of a page with a form: 422 with one that was sent and refused."""
+    return 422 if form.is_bound else 200
 
 
 class _ParsedField(forms.Field):
@@ -96,13 +107,6 @@ class LineField(PlainTextField):
         return " ".join("".join(plain).split())
 
 
-class YesField(forms.Field):
-    """Whether a button says "yes"; any other value is a no."""
-
-    def to_python(self, value: object) -> bool:
-        return value == "yes"
-
-
 class LocalPathField(PlainTextField):
     """A path of this site with its query; "" for any other URL."""
 
@@ -122,3 +126,19 @@ class ReturnForm(forms.Form):
         """The path to return to, or `default`."""
         self.full_clean()
         return self.cleaned_data["back"] or self.cleaned_data["next"] or default
+
+
+class SwitchForm(forms.Form):
+    """A button that switches something on with "yes", and off with any other value, under one of these names."""
+
+    on = PlainTextField(required=False)
+    start = PlainTextField(required=False)
+
+    def says_yes(self) -> bool:
+        self.full_clean()
+        return "yes" in self.cleaned_data.values()
+
+
+def one_message(text: str) -> dict[str, str]:
+    """The error messages of a field that says the same whatever is wrong."""
+    return dict.fromkeys(("required", "invalid", "invalid_choice", "min_value", "max_value"), text)
