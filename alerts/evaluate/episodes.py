@@ -145,12 +145,8 @@ def _inputs(
     already_notified: set[tuple[NoticeKind, int]],
     due_soon_days: int,
 ) -> NoticeInputs:
-    as_of, since, first, deadline = (
-        context.as_of,
-        evaluating_since(context),
-        episode.watched_since,
-        episode.deadline,
-    )
+    as_of, since = context.as_of, evaluating_since(context)
+    first, deadline = episode.watched_since, episode.deadline
     entity, reading = context.entities[episode.entity], context.readings[episode.entity]
     past_line_now = close_expected = due_soon = False
     zone = zone_named(entity.zone)
@@ -189,6 +185,7 @@ def _inputs(
 
 def _must_have_been_read(entity: EvaluatedEntity, reading: Freshness, context: EvaluationContext) -> bool:
     """Whether evaluations have run so long that a reading must have come; never where it was unconnected since."""
-    if entity.connection is None:
+    connection = context.connections.get(entity.connection or 0)
+    if connection is None:  # or connected while this evaluation runs
         return reading.read_at is None and is_past_restart_grace(context, _UNCONNECTED_INTERVAL)
-    return is_past_restart_grace(context, context.connections[entity.connection].interval)
+    return is_past_restart_grace(context, connection.interval)

@@ -52,8 +52,8 @@ def group_close_notices(context: EvaluationContext) -> list[Notice]:
     return _notices(closes, context)
 
 
-def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
-    """The last close that came into force lately, by the path of its entity's group and its month.
+def _lasting_closes(as_of: datetime) -> set[tuple[str, date]]:
+    """The paths of groups, and the months, whose last close came into force lately, and has lasted.
 
     A close that was seen before the period had ended comes into force at its end. Whether on hold counts as closed is
     not known here: a change from on hold to closed is a close until the rows say otherwise.
@@ -76,12 +76,12 @@ def _recent_closes(as_of: datetime) -> dict[tuple[str, date], datetime]:
             next_month(this_month),
         ),  # else every period would be looked at
     ).annotate(at=_NULL_MOMENT, last_day=F("period__last_day"), zone=F("period__entity__zone"))
-    recent: dict[tuple[str, date], datetime] = {}
-    for path, month, at, last_day, zone in seen.union(ended):
-        moment = at or start_of_day(last_day + ONE_DAY, zone_named(zone))
-        if since < moment <= as_of:
-            recent[path, month] = max(moment, recent.get((path, month), moment))
-    return recent
+    last: dict[tuple[str, date], datetime] = {}
+    for path, month, seen_at, last_day, zone in seen.union(ended):
+        at = seen_at or start_of_day(last_day + ONE_DAY, zone_named(zone))
+        for group in ancestor_paths(path) if since < at <= as_of else ():
+            last[group, month] = max(at, last.get((group, month), at))
+    return {close for close, at in last.items() if at <= as_of - HOLD_DOWN}
 
 
 def _latest_day(as_of: datetime) -> date:
@@ -99,15 +99,6 @@ def _closed_lately(rows: Sequence[Row], as_of: datetime) -> bool:
         return False
     ends = [row.span.last + ONE_DAY for row in rows if row.span is not None]
     return max(seen, *ends) >= (as_of - LOOKS_BACK).date() - ONE_DAY
-
-
-def _lasting_closes(as_of: datetime) -> set[tuple[str, date]]:
-    """The paths of groups, and the months, whose last close is recent and has lasted."""
-    last: dict[tuple[str, date], datetime] = {}
-    for (path, month), at in _recent_closes(as_of).items():
-        for ancestor in ancestor_paths(path):
-            last[ancestor, month] = max(at, last.get((ancestor, month), at))
-    return {close for close, at in last.items() if at <= as_of - HOLD_DOWN}
 
 
 # The closes that have no notice since the last reopening, of groups with a recipient. A period is `open` if it is

@@ -222,14 +222,16 @@ def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: 
                               ELSE overrun.crossed_line_at END
         FROM alerts_overdueflag flag
         WHERE flag.period_id = overrun.period_id
-          AND (overrun.closed_at IS NULL
-                   AND (flag.level NOT IN ('late', 'alerting', 'unknown')
-                        OR flag.days_late > overrun.worst_days_late
-                        OR (flag.level = 'alerting' AND overrun.crossed_line_at IS NULL))
-               OR overrun.closed_at > %(as_of)s - %(hold_down)s::interval
-                   AND flag.level IN ('late', 'alerting')
-                   AND overrun.episode = (SELECT max(episode) FROM alerts_overrun past
-                                          WHERE past.period_id = overrun.period_id))
+          AND overrun.id = ANY(ARRAY(
+                SELECT id FROM alerts_overrun WHERE closed_at IS NULL
+                UNION ALL
+                SELECT last.id FROM alerts_overdueflag JOIN alerts_overrun last USING (period_id)
+                WHERE level IN ('late', 'alerting') AND last.closed_at > %(as_of)s - %(hold_down)s::interval
+                  AND last.episode = (SELECT max(episode) FROM alerts_overrun WHERE period_id = last.period_id)))
+          AND (overrun.closed_at IS NOT NULL
+               OR flag.level NOT IN ('late', 'alerting', 'unknown')
+               OR flag.days_late > overrun.worst_days_late
+               OR (flag.level = 'alerting' AND overrun.crossed_line_at IS NULL))
         RETURNING overrun.closed_at = %(as_of)s, overrun.crossed_line_at = %(as_of)s
         """,
         moments,

@@ -19,9 +19,8 @@ from closing.judging.notification_schedule import Cadence, NotificationHours, ne
 # Between two messages to one person or destination (05-reliability A8).
 MIN_MESSAGE_SPACING = timedelta(minutes=5)
 PersonCadence = tuple[int, Cadence]  # a person's id and the cadence of a message to them
-MessageKey = tuple[
-    int | None, int | None, Cadence
-]  # its recipient or its destination, by id, and its cadence
+# The recipient or the destination of a message, by id, and its cadence.
+MessageKey = tuple[int | None, int | None, Cadence]
 
 
 def open_messages(

@@ -40,14 +40,10 @@ class EvaluatedConnection(NamedTuple):
     """
 
     paused: bool
-    interval_seconds: int
+    interval: timedelta
     outcome: str | None
     first_attempt_at: datetime | None
     read_at: datetime | None
-
-    @property
-    def interval(self) -> timedelta:
-        return timedelta(seconds=self.interval_seconds)
 
 
 class EvaluationContext:
@@ -94,7 +90,10 @@ class EvaluationContext:
             tried_since=Subquery(attempts.order_by("started_at").values("started_at")[:1]),
             read_at=Case(When(clock__read_at__lte=Now(), then=F("clock__read_at"))),
         ).values_list("pk", "paused", "interval_seconds", "newest", "tried_since", "read_at")
-        return {row[0]: EvaluatedConnection(*row[1:]) for row in rows}
+        return {
+            pk: EvaluatedConnection(paused, timedelta(seconds=seconds), outcome, first, read_at)
+            for pk, paused, seconds, outcome, first, read_at in rows
+        }
 
     @cached_property
     def calendars(self) -> StoredCalendars:

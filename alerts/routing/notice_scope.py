@@ -57,10 +57,9 @@ def entities_by_notice(notices: Collection[Notice], context: EvaluationContext) 
         if row.period_id is not None:
             entity_ids[row.pk] = [entity_of[row.period_id]]
         elif row.connection_id is not None:
-            own = (pk for pk, entity in context.entities.items() if entity.connection == row.connection_id)
-            entity_ids[row.pk] = list(own)
+            connection = row.connection_id
+            entity_ids[row.pk] = [pk for pk, own in context.entities.items() if own.connection == connection]
         else:
             path = context.groups[row.group_id or 0]
-            below = (pk for pk, entity in context.entities.items() if entity.path.startswith(path))
-            entity_ids[row.pk] = list(below)
+            entity_ids[row.pk] = [pk for pk, own in context.entities.items() if own.path.startswith(path)]
     return entity_ids

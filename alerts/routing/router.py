@@ -76,7 +76,7 @@ def _recipients_by_notice(
     """The recipients of each notice, by its id, whatever their preferences."""
     if fall_back:
         return _fall_back(notices, entity_ids, audiences, context)
-    received, people = _problem_recipients(notices), {}
+    received, people = _problem_lines(notices, "recipient"), {}
     told_of_outages = _outage_lines(notices, "recipient")
     steps = cache(context.alert_policies.steps_of)
     for notice in notices:
@@ -138,9 +138,9 @@ def _cadences(
     return {person: cadence for person, cadence in cadences.items() if cadence is not Cadence.NEVER}
 
 
-def _problem_recipients(notices: Sequence[Notice]) -> dict[int | None, set[int]]:
-    """The people who received, or will receive, a problem notice of each period that is now cleared, by period."""
-    people: dict[int | None, set[int]] = defaultdict(set)
+def _problem_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, set[int]]:
+    """The readers (`recipient` or `destination`) who received, or will, a problem of each period now cleared."""
+    readers: dict[int | None, set[int]] = defaultdict(set)
     periods = {notice.period_id for notice in notices if notice.kind == NoticeKind.CLEARED.value}
     if periods:
         lines = DeliveryLine.objects.filter(
@@ -149,9 +149,9 @@ def _problem_recipients(notices: Sequence[Notice]) -> dict[int | None, set[int]]
             left_out="",
             delivery__state__in=Delivery.REACHING_STATES,
         )
-        for period, person in lines.exclude(recipient=None).values_list("notice__period", "recipient"):
-            people[period].add(person)
-    return people
+        for period, pk in lines.exclude(**{reader: None}).values_list("notice__period", reader):
+            readers[period].add(pk)
+    return readers
 
 
 def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, set[int]]:
@@ -184,47 +184,23 @@ def _destinations_by_notice(
 ) -> dict[int, list[int]]:
     """The notices that each destination receives, both by id; destinations without one are left out."""
     received: dict[int, list[int]] = defaultdict(list)
-    kinds = _chosen_kinds(notices)
+    kinds = {notice.kind for notice in notices}
+    if NoticeKind.READ_AGAIN.value in kinds:  # the end of trouble goes where the trouble went
+        kinds |= {NoticeKind.STALE.value, NoticeKind.REFUSED.value}
     destinations = [row for row in context.destinations if kinds.intersection(row.kinds)]
     if not destinations:
         return received
-    problems, told_of_outages = _problem_destinations(notices), _outage_lines(notices, "destination")
+    problems, told_of_outages = (find(notices, "destination") for find in (_problem_lines, _outage_lines))
     for notice in notices:
         paths = {context.entities[pk].path for pk in entity_ids[notice.pk]}
         if notice.group_id is not None:
             paths = {context.groups[notice.group_id]}
-        for destination in destinations:
+        for row in destinations:
+            chosen = notice.kind in row.kinds and any(path.startswith(row.group.path) for path in paths)
             if notice.kind == NoticeKind.READ_AGAIN.value:
-                receives = destination.pk in told_of_outages[notice.connection_id]
-            else:
-                receives = notice.kind in destination.kinds and any(
-                    path.startswith(destination.group.path) for path in paths
-                )
-                if notice.kind == NoticeKind.CLEARED.value:
-                    receives = receives and (destination.pk, notice.period_id) in problems
-            if receives:
-                received[destination.pk].append(notice.pk)
+                chosen = row.pk in told_of_outages[notice.connection_id]
+            elif notice.kind == NoticeKind.CLEARED.value:
+                chosen = chosen and row.pk in problems[notice.period_id]
+            if chosen:
+                received[row.pk].append(notice.pk)
     return received
-
-
-def _chosen_kinds(notices: Sequence[Notice]) -> set[str]:
-    """The kinds of which a destination must have chosen one: the end of trouble goes where the trouble went."""
-    kinds = {notice.kind for notice in notices}
-    if NoticeKind.READ_AGAIN.value in kinds:
-        kinds |= {NoticeKind.STALE.value, NoticeKind.REFUSED.value}
-    return kinds
-
-
-def _problem_destinations(notices: Sequence[Notice]) -> set[tuple[int | None, int | None]]:
-    """The pairs of destination and cleared period where the destination received, or will receive, the problem."""
-    periods = {notice.period_id for notice in notices if notice.kind == NoticeKind.CLEARED.value}
-    if not periods:
-        return set()
-    lines = DeliveryLine.objects.filter(
-        destination__isnull=False,
-        notice__period__in=periods,
-        notice__kind__in=PROBLEM_KINDS,
-        left_out="",
-        delivery__state__in=Delivery.REACHING_STATES,
-    )
-    return set(lines.values_list("destination", "notice__period"))

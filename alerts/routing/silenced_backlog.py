@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from alerts.models import DeliveryLine, LineReason, Notice
 from alerts.routing.batching import MessageKey, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.notice_scope import row_keys_by_notice
+from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.rerouting import current_cadences
 from closing.judging.notice_rules import NoticeKind
@@ -34,21 +34,17 @@ def requeue_after_silence(context: EvaluationContext) -> int:
 
     Runs in the transaction of an evaluation.
     """
-    aside = DeliveryLine.objects.filter(left_out=LineReason.SILENCED).select_related(
-        "recipient", "destination__group", "notice__period", "notice__connection", "notice__group"
-    )
-    lines = list(aside.order_by("pk"))
+    aside = DeliveryLine.objects.filter(left_out=LineReason.SILENCED)
+    lines = list(aside.select_related("recipient", "destination__group", "notice").order_by("pk"))
     if not lines:
         return 0
-    row_keys = row_keys_by_notice(line.notice for line in lines)
-    audiences = load_audiences(
-        {entity for keys in row_keys.values() for entity, _ in keys}, context.role_holders
-    )
+    entity_ids = entities_by_notice([line.notice for line in lines], context)
+    audiences = load_audiences({pk for ids in entity_ids.values() for pk in ids}, context.role_holders)
     due = []
     for line in lines:
         reader = line.destination or line.recipient
         # By the same rule as when it was set aside: a notice of a connection reports the entities its reader sees.
-        visible = {pk for pk, _ in row_keys[line.notice_id] if reader and can_see(reader, audiences[pk])}
+        visible = {pk for pk in entity_ids[line.notice_id] if reader and can_see(reader, audiences[pk])}
         if not is_silenced(line.notice, visible, context.silences):
             due.append(line)
     return requeue_lines(due, context)

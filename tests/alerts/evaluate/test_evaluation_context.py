@@ -16,7 +16,7 @@ from alerts.evaluate.run import run_evaluation
 from alerts.models import Notice, OverdueFlag
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
-from entities.models import Group, LegalEntity
+from entities.models import Connection, Group, LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion, StateChange, SyncAttempt
 from tests.alerts.evaluate.evaluation_groups import (
     MINUTE,
@@ -258,9 +258,16 @@ def test_a_policy_dated_ahead_is_seen_by_no_step(group_on_hold: SampleGroup) -> 
 
 
 def reopened_newcomer() -> None:
-    """An entity comes with a period that was closed and is open again."""
+    """An entity of a new connection comes with a period that was closed and is open again."""
     entity = LegalEntity.objects.get(code="NLDT")
     entity.pk, entity.code, entity.name, entity.erp_id = None, "NEWC", "Newcomer BV", "newc"
+    entity.connection = Connection.objects.create(
+        name="new",
+        kind="finops",
+        base_url="https://new.operations.dynamics.com",
+        tenant="new",
+        client_id="new",
+    )
     entity.save()
     period = FiscalPeriod.objects.create(
         entity=entity,
