@@ -254,6 +254,13 @@ ROW_ANNOTATIONS = [
     "periods.snapshot.remark_annotation.RemarkAnnotation",
     "alerts.routing.silence_annotation.SilenceAnnotation",
 ]
+# The kinds of channel, by the word that rows store; destinations are listed in this order.
+CHANNEL_KINDS = {
+    "email": "alerts.channels.email.channel.EMAIL",
+    "teams": "alerts.channels.teams.channel.TEAMS",
+    "slack": "alerts.channels.slack.channel.SLACK",
+    "webhook": "alerts.channels.webhook.channel.WEBHOOK",
+}
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 
-class TemporaryFailure(Exception):
+class DeliveryFailure(Exception):
+    """The message was not accepted."""
+
+
+class TemporaryFailure(DeliveryFailure):
     """The message may be accepted later; not before `wait`, where the server says so."""
 
     def __init__(self, message: str, wait: timedelta = timedelta(0)) -> None:
@@ -21,11 +25,11 @@ class ChannelUnreachable(TemporaryFailure):
     """The channel's server does not answer: it would accept no message now."""
 
 
-class CompositionFailed(Exception):
+class CompositionFailed(DeliveryFailure):
     """The message could not be composed: an error in our own code, whatever the channel (05-reliability A5)."""
 
 
-class PermanentFailure(Exception):
+class PermanentFailure(DeliveryFailure):
     """The server will never accept this message to this address."""
 
 
@@ -33,9 +37,13 @@ class MessageRefused(PermanentFailure):
     """The server refuses this message or its recipient, by a reply that is about nothing else."""
 
 
-class UnclearRefusal(Exception):
+class UnclearRefusal(DeliveryFailure):
     """The server refuses the message, and its reply does not show whether it would refuse every other one too."""
 
 
-class ChannelMisconfigured(Exception):
+class ChannelMisconfigured(DeliveryFailure):
     """The server refuses us altogether, whatever the message (05-reliability D4)."""
+
+
+class InvalidAddress(ChannelMisconfigured):
+    """An address that no post may go to; the text says why, and what the person who typed it may do."""

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from alerts.channels import state as channel_state
-from alerts.channels.destination_addresses import check_address
-from alerts.channels.webhook.payload import new_secret
+from alerts.channels.delivery_errors import InvalidAddress
+from alerts.channels.kinds import destination_kind, destination_kinds
 from alerts.models import Delivery, DeliveryLine, Destination, LineReason
 from closing.judging.notice_rules import NoticeKind
 from entities.audit_trail import Verb, record_act
@@ -40,8 +40,8 @@ def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple
 
     Raises ValidationError for its address, and for a name that another destination of the group has.
     """
-    target = check_address(spec.kind, spec.url)
-    secret = new_secret() if spec.kind == Destination.Kind.WEBHOOK else ""
+    target = destination_address(spec.kind, spec.url)
+    secret = destination_kinds()[spec.kind].make_secret()
     destination = Destination(
         name=spec.name,
         kind=spec.kind,
@@ -64,7 +64,7 @@ def add_destination(spec: DestinationSpec, by: Person, as_of: datetime) -> tuple
 
 def update_destination(destination: Destination, spec: DestinationSpec) -> None:
     """Change the name, group, address or kinds of a destination. Raises ValidationError as `add_destination`."""
-    target = check_address(destination.kind, spec.url) if spec.url else None
+    target = destination_address(destination.kind, spec.url) if spec.url else None
     before = _recorded(destination)
     destination.name, destination.group, destination.kinds = spec.name, spec.group, _kinds(spec)
     if target is not None:
@@ -112,7 +112,7 @@ def _leave_out(destination: Destination, reason: str) -> None:
 
 def rotate_secret(destination: Destination) -> str:
     """Give a webhook a new key and return it, shown only this once; the key before signs too until the next one."""
-    secret = new_secret()
+    secret = destination_kind(destination).make_secret()
     before = destination.secret.split()[:1]
     destination.secret = " ".join([secret, *before])
     with transaction.atomic():
@@ -134,6 +134,14 @@ def _recorded(destination: Destination) -> dict[str, object]:
         "host": destination.host,
         "kinds": list(destination.kinds),
     }
+
+
+def destination_address(kind: str, url: str) -> UrlParts:
+    """The parts of an address that a kind of channel allows. Raises ValidationError for "url" with what to do."""
+    try:
+        return destination_kinds()[kind].check_address(url)
+    except InvalidAddress as error:
+        raise ValidationError({"url": str(error)}) from None
 
 
 def _save(destination: Destination) -> None:

@@ -1,4 +1,4 @@
-"""Sends a post over HTTPS; returns once the server has accepted it, or raises the kind of failure.
+"""Sends a post over HTTPS, and reads what its answer means.
 
 Every request goes through `infra.outbound`, so that a destination can lead to no address that it forbids.
 """
@@ -6,26 +6,22 @@ Every request goes through `infra.outbound`, so that a destination can lead to n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl, unquote
 
-from django.core.exceptions import ValidationError
-
 from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
+    DeliveryFailure,
     PermanentFailure,
     TemporaryFailure,
 )
-from alerts.channels.destination_addresses import allowed_hosts, check_address
-from alerts.models import Destination
 from infra.hosts import UrlParts
 from infra.outbound.errors import AccessRefused, RequestFailed, ServerUnavailable
 from infra.outbound.guarded_transport import TimeBudget
 from infra.outbound.session import OutboundResponse, OutboundSession, RequestLimits
-from infra.secrets import SecretUnreadable
 
 LONGEST_POST = 30.0  # seconds from the look-up of the name to the answer; a lease is ten times as long
 # No retries here: the outbox retries.
@@ -43,28 +39,26 @@ _DESTINATION_GONE = re.compile(
 )
 
 
-def post_to_destination(destination: Destination, body: bytes, headers: Mapping[str, str]) -> None:
-    """Post one body to a destination.
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The body and the headers of one request to a destination."""
 
-    Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured, whose texts hold nothing
-    of the address but its host. Takes LONGEST_POST at most. No redirect is followed.
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def post_over_https(url: str, target: UrlParts, allowed_hosts: Sequence[str], post: Post) -> OutboundResponse:
+    """Send a post to an address, of which `target` has the parts, and return the answer, whatever it is.
+
+    Raises TemporaryFailure, ChannelUnreachable or ChannelMisconfigured, whose texts hold nothing of the address but
+    its host. Takes LONGEST_POST at most. No redirect is followed.
     """
-    try:
-        url = destination.url
-        target = check_address(destination.kind, url)
-    except SecretUnreadable:
-        raise ChannelMisconfigured(
-            "Its address cannot be read any more: the key it was stored with is gone."
-        ) from None
-    except ValidationError as error:
-        raise ChannelMisconfigured(" ".join(error.messages)) from None
-    with OutboundSession(allowed_hosts(destination.kind), TimeBudget(LONGEST_POST), LIMITS) as session:
+    with OutboundSession(allowed_hosts, TimeBudget(LONGEST_POST), LIMITS) as session:
         session.register_secrets(*_secrets_of(target))
         try:
-            answer = session.post_json(url, headers, body)
+            return session.post_json(url, post.headers, post.body)
         except RequestFailed as error:
             raise _request_failure(target, error) from None
-    _raise_for_status(target, answer)
 
 
 def _secrets_of(target: UrlParts) -> list[str]:
@@ -93,29 +87,17 @@ def _request_failure(target: UrlParts, error: RequestFailed) -> TemporaryFailure
     return TemporaryFailure(f"{host} did not answer in time, or hung up before it had.", HANG_PAUSE)
 
 
-def _raise_for_status(target: UrlParts, answer: OutboundResponse) -> None:
+def answer_failure(target: UrlParts, answer: OutboundResponse) -> DeliveryFailure | None:
+    """What an answer means; None where the server has accepted the post."""
     status = answer.status
     reply = f"{target.netloc} answered {status}"
     reply += f": {answer.sample[:200].strip()}" if answer.sample.strip() else "."
     if 200 <= status < 300:
-        return
+        return None
     if 300 <= status < 400:
-        raise ChannelMisconfigured(f"{target.netloc} sends us elsewhere ({status}), and no post follows.")
+        return ChannelMisconfigured(f"{target.netloc} sends us elsewhere ({status}), and no post follows.")
     if status in _MISCONFIGURED_STATUSES or (status < 500 and _DESTINATION_GONE.search(answer.sample)):
-        raise ChannelMisconfigured(reply)
+        return ChannelMisconfigured(reply)
     if status in _RETRY_STATUSES or status >= 500:
-        raise TemporaryFailure(reply)
-    raise PermanentFailure(reply)
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """The body and the headers of one request to a destination."""
-
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def send_post(destination: Destination, post: Post) -> None:
-    """Send the post. Raises TemporaryFailure, ChannelUnreachable, PermanentFailure or ChannelMisconfigured."""
-    post_to_destination(destination, post.body, post.headers)
+        return TemporaryFailure(reply)
+    return PermanentFailure(reply)

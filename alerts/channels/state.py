@@ -81,36 +81,33 @@ def has_mails_to_retry() -> bool:
 
 def mark_recovered(channel: str = EMAIL) -> bool:
     """Record that a channel works again: messages waiting for a retry are due now. False when it had no trouble."""
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(
+    return reset_channel(channel, only_in_trouble=True)
+
+
+def reset_channel(channel: str, *, only_in_trouble: bool = False) -> bool:
+    """Clear the troubles of a channel, as its address was changed or it was switched on or off; whether it did.
+
+    Its messages that wait for a retry are due now.
+    """
+    values: dict[str, SqlValue] = {"channel": channel, "any": not only_in_trouble}
+    with transaction.atomic():
+        cleared = run_statement(
             "UPDATE alerts_channel SET paused_until = NULL, words = ''"
-            " WHERE name = %s AND words <> '' AND NOT held RETURNING name",
-            [channel],
+            " WHERE name = %(channel)s AND NOT held AND (words <> '' OR %(any)s)",
+            values,
         )
-        if cursor.fetchone() is None:
-            return False
-        cursor.execute(
-            "UPDATE alerts_delivery SET due_at = clock_timestamp()"
-            " WHERE state = 'waiting' AND attempts > 0 AND due_at > clock_timestamp() AND channel = %s",
-            [channel],
-        )
-        _end_troubles(channel)
-    return True
-
-
-def reset_channel(channel: str) -> None:
-    """Clear the troubles of a channel whose address was changed or which was switched on or off."""
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_channel SET paused_until = NULL, words = '' WHERE name = %s AND NOT held",
-            [channel],
-        )
-        cursor.execute(
-            "UPDATE alerts_delivery SET due_at = clock_timestamp()"
-            " WHERE state = 'waiting' AND due_at > clock_timestamp() AND channel = %s AND attempts > 0",
-            [channel],
-        )
-        _end_troubles(channel)
+        if cleared or not only_in_trouble:
+            run_statement(
+                "UPDATE alerts_delivery SET due_at = clock_timestamp() WHERE state = 'waiting' AND attempts > 0"
+                " AND due_at > clock_timestamp() AND channel = %(channel)s",
+                values,
+            )
+            run_statement(
+                "UPDATE alerts_trouble SET ended_at = clock_timestamp()"
+                " WHERE ended_at IS NULL AND channel = %(channel)s",
+                values,
+            )
+    return cleared
 
 
 def hold(reason: str) -> None:
@@ -127,13 +124,6 @@ def release() -> None:
     with transaction.atomic():
         run_statement("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
         run_statement("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
-
-
-def _end_troubles(channel: str) -> None:
-    run_statement(
-        "UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL AND channel = %(channel)s",
-        {"channel": channel},
-    )
 
 
 def run_statement(statement: str, values: Mapping[str, SqlValue]) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.module_loading import import_string
 
 from alerts.models.notice import NOTICE_KINDS
 from entities.models import Group, Person
@@ -20,14 +22,9 @@ class Destination(models.Model):
     removed destination keeps its row for the history of its messages, without address and secret.
     """
 
-    class Kind(models.TextChoices):
-        TEAMS = "teams", "Microsoft Teams"
-        SLACK = "slack", "Slack"
-        WEBHOOK = "webhook", "Signed webhook"
-
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=80)
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField(max_length=10)  # one of `settings.CHANNEL_KINDS`
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="destinations")
     kinds = ArrayField(models.CharField(max_length=12, choices=NOTICE_KINDS), default=list)
     sealed_url = models.BinaryField()
@@ -49,13 +46,15 @@ class Destination(models.Model):
             models.CheckConstraint(
                 condition=Q(removed_at=None) | Q(enabled=False), name="destination_removed_is_off"
             ),
-            models.CheckConstraint(
-                condition=Q(kind__in=["teams", "slack", "webhook"]), name="destination_kind_is_known"
-            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def get_kind_display(self) -> str:
+        """The label of its kind; the stored word where no channel of the kind is installed."""
+        path = settings.CHANNEL_KINDS.get(self.kind)
+        return self.kind if path is None else str(import_string(path).label)
 
     @property
     def channel(self) -> str:

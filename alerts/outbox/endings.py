@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 
 from alerts.channels import state as channel_state
-from alerts.channels.delivery_errors import TemporaryFailure
+from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, Notice
 from alerts.outbox import queue as outbox
 from alerts.outbox.gates import OutgoingMessage
@@ -39,7 +39,9 @@ def mark_cancelled(message: OutgoingMessage, reason: str, context: SendContext) 
     return _end(message, context, lambda: outbox.mark_cancelled(message.claim, reason))
 
 
-def record_failure(message: OutgoingMessage, failure: Exception, context: SendContext) -> FailureHandling:
+def record_failure(
+    message: OutgoingMessage, failure: DeliveryFailure, context: SendContext
+) -> FailureHandling:
     """Record a failure in the outbox and in the state of the channel; returns how it is handled."""
     claim, error, handling = message.claim, str(failure), decide_handling(failure, message.claim)
     match handling:

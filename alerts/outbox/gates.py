@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from alerts.channels.delivery_errors import PermanentFailure
+from alerts.channels.delivery_errors import DeliveryFailure, PermanentFailure
 from alerts.models import Delivery, LineReason, MessageReason
 from alerts.outbox.queue import MAX_ATTEMPTS, Claim
 from alerts.outbox.relevance import RelevantLines, not_visible_reason, relevant_items
@@ -47,7 +47,7 @@ class Postpone:
 class Failed:
     """The message was not accepted; `alerts.outbox.refusals` decides what that means."""
 
-    failure: Exception
+    failure: DeliveryFailure
 
 
 Stop = Cancel | Postpone | Failed

@@ -6,7 +6,7 @@ between, belongs to a notice that is raised once an episode: no evaluation raise
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -16,10 +16,9 @@ from alerts.models import DeliveryLine, Destination, LineReason
 from alerts.outbox.relevance import context_of_line, notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.notice_scope import RowKey, row_keys_by_notice
+from alerts.routing.notice_scope import row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.silenced_backlog import requeue_lines
-from closing.scoreboard.row import Row
 from entities.models import Person
 
 # Reasons that may no longer hold later. A deadline moved ahead and a person who unsubscribed do not change back.
@@ -86,29 +85,24 @@ def requeue_left_out(context: SendContext) -> int:
         )
         row_keys = row_keys_by_notice(line.notice for line in lines)
         audiences = load_audiences({entity for keys in row_keys.values() for entity, _ in keys})
-        readers = {line.pk: line.destination or line.recipient for line in lines}
-        # A reader who sees nothing of it costs no look at the boards.
-        keys_of = {
-            line.pk: frozenset(
-                key
-                for key in row_keys[line.notice_id]
-                if (reader := readers[line.pk]) is not None and can_see(reader, audiences[key[0]])
-            )
-            for line in lines
-        }
-        all_keys = frozenset().union(*keys_of.values())
+        by_reader: dict[Person | Destination, list[DeliveryLine]] = defaultdict(list)
+        for line in lines:
+            reader = line.destination or line.recipient
+            # A reader who sees nothing of it costs no look at the boards.
+            if reader is not None and any(
+                can_see(reader, audiences[pk]) for pk, _ in row_keys[line.notice_id]
+            ):
+                by_reader[reader].append(line)
+        keys = frozenset().union(*(row_keys[line.notice_id] for some in by_reader.values() for line in some))
         ended_outages = notices_of_ended_outages([line.notice for line in lines])
         due = []
-        rows_of: dict[Person | Destination, Mapping[RowKey, Row]] = {}
-        for line in lines:
-            reader, keys = readers[line.pk], keys_of[line.pk]
-            if reader is None or not keys:
-                continue
-            if reader not in rows_of:
-                rows_of[reader], _ = context.rows(all_keys, reader)
-            line_context = context_of_line(line, keys, rows_of[reader], ended_outages)
-            if reason_to_leave_out(line, line_context) is None:
-                due.append(line)
+        for reader, their_lines in by_reader.items():
+            rows, _ = context.rows(keys, reader)
+            for line in their_lines:
+                line_context = context_of_line(line, row_keys[line.notice_id], rows, ended_outages)
+                if reason_to_leave_out(line, line_context) is None:
+                    due.append(line)
+        due.sort(key=lambda line: line.pk)
         return requeue_lines(due, EvaluationContext(as_of))
 
 

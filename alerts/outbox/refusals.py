@@ -17,6 +17,7 @@ from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
     CompositionFailed,
+    DeliveryFailure,
     MessageRefused,
     ServerBusy,
     TemporaryFailure,
@@ -126,7 +127,7 @@ def other_messages(claim: Claim) -> OtherMessages:
         return OtherMessages(*cursor.fetchone())
 
 
-def decide_handling(failure: Exception, claim: Claim) -> FailureHandling:
+def decide_handling(failure: DeliveryFailure, claim: Claim) -> FailureHandling:
     """How to handle a failure; looks at the other messages of the channel only where they decide."""
     match failure:
         case ChannelUnreachable():

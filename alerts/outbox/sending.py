@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.mail.backends.base import BaseEmailBackend
 from django.db import InterfaceError, OperationalError
 
-from alerts.channels import posts
 from alerts.channels import state as channel_state
-from alerts.channels.delivery_errors import (
-    ChannelMisconfigured,
-    ChannelUnreachable,
-    CompositionFailed,
-    PermanentFailure,
-    TemporaryFailure,
-    UnclearRefusal,
-)
-from alerts.channels.email.transport import mail_connection, open_connection, send_mail
-from alerts.channels.post_transport import send_post
+from alerts.channels.delivery_errors import CompositionFailed, DeliveryFailure
+from alerts.channels.kinds import ChannelConnection, Draft, SendMethod, channel_kinds, destination_kind
 from alerts.channels.posts import destination_of
-from alerts.mail.cases import DeliverableNotice
-from alerts.mail.compose import compose_mail
-from alerts.mail.message_lookups import MessageLookups
-from alerts.models import Delivery
+from alerts.models import EMAIL
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
 from alerts.outbox.endings import mark_cancelled, mark_sent, record_failure
@@ -51,49 +38,19 @@ class Sent:
     """The server has accepted the message."""
 
 
-SendMethod = Callable[[Delivery, Sequence[DeliverableNotice], datetime, MessageLookups | None], None]
-# Composes a message and sends it by one channel; returns once the server has accepted it, or raises one of
-# these:
-_FAILURES = (TemporaryFailure, PermanentFailure, UnclearRefusal, ChannelMisconfigured)
-
-
-def mail_method(server: BaseEmailBackend) -> SendMethod:
-    """Return a method that sends messages to people, all over one connection."""
-
-    def method(
-        delivery: Delivery,
-        items: Sequence[DeliverableNotice],
-        as_of: datetime,
-        lookups: MessageLookups | None,
-    ) -> None:
-        send_mail(compose_mail(delivery, items, as_of, lookups), server)
-
-    return method
-
-
-def post_method(
-    delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime, lookups: MessageLookups | None
-) -> None:
-    """Send a message to its destination, over a connection of its own."""
-    send_post(destination_of(delivery), posts.compose_post(delivery, items, as_of, lookups))
-
-
 def send_due_mails(as_of: datetime, *, run: timedelta = MAX_RUN, lease: timedelta = LEASE) -> int:
     """Send the mails that are due, one after the other over one connection, for at most `run`.
 
     `as_of` is now; time goes on from there while messages are sent. Returns how many the server accepted.
     """
 
-    def claim_next(stopped: Collection[str]) -> Claim | None:
-        return outbox.claim_mail(lease) if not stopped else None
-
-    with mail_connection() as server:
+    with channel_kinds()[EMAIL].connect() as connection:
         return _send_due(
             as_of,
             run,
-            mail_method(server),
-            claim_next,
-            lambda stopped: not stopped and _server_is_back(server),
+            connection.send,
+            lambda stopped: outbox.claim_mail(lease) if not stopped else None,
+            lambda stopped: not stopped and _server_is_back(connection),
         )
 
 
@@ -106,16 +63,18 @@ def send_due_posts(
 ) -> int:
     """Post the due messages for at most `run`; an unreachable destination stops no other. Returns the number sent."""
 
-    def claim_next(stopped: Collection[str]) -> Claim | None:
-        return outbox.claim_post(lease, stopped, apart)
-
     def wait(stopped: Collection[str]) -> bool:
         due = outbox.has_due_posts(stopped)
         if due:
             time.sleep(BUSY_RETRY_SECONDS)
         return due
 
-    return _send_due(as_of, run, post_method, claim_next, wait)
+    return _send_due(as_of, run, _post, lambda stopped: outbox.claim_post(lease, stopped, apart), wait)
+
+
+def _post(draft: Draft) -> None:
+    with destination_kind(destination_of(draft.delivery)).connect() as connection:
+        connection.send(draft)
 
 
 def _send_due(
@@ -193,18 +152,18 @@ def deliver(message: OutgoingMessage, method: SendMethod, context: SendContext) 
     """Compose the message and send it by its channel."""
     lines = message.lines(context)
     try:
-        method(message.delivery, lines.items, lines.as_of, context.lookups)
-    except _FAILURES as failure:
+        method(Draft(message.delivery, lines.items, lines.as_of, context.lookups))
+    except DeliveryFailure as failure:
         return Failed(failure)
     return Sent()
 
 
-def _server_is_back(server: BaseEmailBackend) -> bool:
+def _server_is_back(connection: ChannelConnection) -> bool:
     """Try to reach the server while mails wait for a retry, which may be an hour away (05-reliability D1)."""
     if not channel_state.has_mails_to_retry():
         return False
     try:
-        open_connection(server)
-    except (ChannelUnreachable, ChannelMisconfigured):
+        connection.reach()
+    except DeliveryFailure:
         return False
     return channel_state.mark_recovered()

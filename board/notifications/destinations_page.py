@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Max, Q
 
+from alerts.channels.kinds import destination_kinds, signs_posts
 from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.outbox.stats import ChannelStats, channel_stats
 from board.notifications.forms import DestinationForm
@@ -29,20 +30,6 @@ _KIND_DESCRIPTIONS = {
     NoticeKind.REFUSED: "access refused by an ERP",
     NoticeKind.READ_AGAIN: "a connection that was posted as not read is read again",
     NoticeKind.GROUP_CLOSED: "every entity of a group has closed",
-}
-_HELP = {
-    Destination.Kind.TEAMS: (
-        "In Teams, open the channel’s Workflows, choose “Send webhook alerts to a channel”, and paste the address"
-        " that it gives. It ends in logic.azure.com or environment.api.powerplatform.com."
-    ),
-    Destination.Kind.SLACK: (
-        "In Slack, add an incoming webhook to an app, choose the channel, and paste the address. It begins with"
-        " https://hooks.slack.com/services/."
-    ),
-    Destination.Kind.WEBHOOK: (
-        "A program that accepts JSON over https, at a host that the operator of Closeboard allows. Each request"
-        " is signed."
-    ),
 }
 
 
@@ -103,7 +90,7 @@ def destination_lines(
                 host=f"{destination.host}/…",
                 kinds=", ".join(NOTICE_KIND_LABELS[NoticeKind(item)] for item in destination.kinds),
                 enabled=destination.enabled,
-                signed=destination.kind == Destination.Kind.WEBHOOK,
+                signed=signs_posts(destination),
                 waiting=stats.waiting,
                 health=health,
             )
@@ -180,6 +167,6 @@ def destination_form_context(form: DestinationForm) -> dict[str, object]:
     channels = form["kind"] if form.destination is None else ()
     return {
         "form": form,
-        "channels": [(option, _HELP[Destination.Kind(option.data["value"])]) for option in channels],
+        "channels": [(option, destination_kinds()[option.data["value"]].help) for option in channels],
         "kinds": [(option, _KIND_DESCRIPTIONS[NoticeKind(option.data["value"])]) for option in form["kinds"]],
     }

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from redis import RedisError
 
-from alerts.channels.delivery_errors import ChannelMisconfigured, PermanentFailure, TemporaryFailure
+from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
 from alerts.channels.destinations import (
     add_destination,
     remove_destination,
@@ -27,8 +27,8 @@ from alerts.channels.destinations import (
     set_destination_enabled,
     update_destination,
 )
-from alerts.channels.post_transport import send_post
-from alerts.channels.posts import build_test_post, render_post
+from alerts.channels.kinds import destination_kind, signs_posts
+from alerts.channels.posts import build_test_post
 from alerts.models import Destination
 from board.notifications.destinations_page import destination_form_context, destination_lines
 from board.notifications.forms import DestinationForm
@@ -163,7 +163,7 @@ def destination_rotate_secret(
     request: HttpRequest, board_request: BoardRequest, _: Sequence[Group], destination: Destination
 ) -> HttpResponse:
     """Creates a new secret for a webhook and shows it once."""
-    if destination.kind != Destination.Kind.WEBHOOK:
+    if not signs_posts(destination):
         raise Http404
     try:
         secret = rotate_secret(destination)
@@ -207,19 +207,18 @@ def _may_send_test(request: HttpRequest, destination: Destination) -> bool:
 
 
 def _send_test(request: HttpRequest, board_request: BoardRequest, destination: Destination) -> None:
-    post = build_test_post(
+    content = build_test_post(
         destination, board_request.person.name or board_request.person.email, board_request.now
     )
     try:
-        send_post(destination, render_post(destination, f"msg_{uuid4().hex}", post, [], board_request.now))
-    except ChannelMisconfigured as error:
-        messages.error(request, f"“{destination.name}” refused the post. {error}")
-    except PermanentFailure as error:
-        messages.error(request, f"“{destination.name}” refused the post. {error}")
+        kind = destination_kind(destination)
+        post = kind.render(destination, f"msg_{uuid4().hex}", content, [], board_request.now)
+        kind.post(destination, post)
     except TemporaryFailure as error:
         messages.error(request, f"“{destination.name}” did not accept the post just now. {error}")
+    except DeliveryFailure as error:
+        messages.error(request, f"“{destination.name}” refused the post. {error}")
     else:
-        hint = " Check that it has arrived." if destination.kind == Destination.Kind.TEAMS else ""
-        messages.success(request, f"Test post delivered to “{destination.name}”.{hint}")
+        messages.success(request, f"Test post delivered to “{destination.name}”.{kind.test_hint}")
         return
     log.warning("test post not taken", destination=destination.pk)

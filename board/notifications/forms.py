@@ -11,8 +11,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, QueryDict
 
-from alerts.channels.destination_addresses import check_address
-from alerts.channels.destinations import LONGEST_NAME, DestinationSpec
+from alerts.channels.destinations import LONGEST_NAME, DestinationSpec, destination_address
+from alerts.channels.kinds import destination_kinds
 from alerts.models import Destination
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences
@@ -140,9 +140,8 @@ def _check_cadence(kind: NoticeKind, cadence: str) -> None:
 class DestinationForm(forms.Form):
     """A destination: where posts go, of which group and of which kinds. Its address is never shown again."""
 
-    kind = forms.TypedChoiceField(
-        choices=Destination.Kind.choices,
-        coerce=Destination.Kind,
+    kind = forms.ChoiceField(
+        choices=lambda: [(kind, channel.label) for kind, channel in destination_kinds().items()],
         error_messages=one_message("Choose where the posts go."),
     )
     url = PlainTextField(error_messages={"required": "Paste the address of the destination."})
@@ -164,7 +163,7 @@ class DestinationForm(forms.Form):
     ) -> None:
         """The form of a new destination, or of `destination`: it keeps its kind, and may keep its address."""
         initial = (
-            {"kind": Destination.Kind.TEAMS, "group": groups[0].code, "kinds": DEFAULT_KINDS}
+            {"kind": next(iter(destination_kinds())), "group": groups[0].code, "kinds": DEFAULT_KINDS}
             if destination is None
             else {"name": destination.name, "group": destination.group.code, "kinds": destination.kinds}
         )
@@ -185,7 +184,7 @@ class DestinationForm(forms.Form):
     def clean(self) -> None:
         """Checks the address with the rest, as it has to be pasted again after any error."""
         if (kind := self._kind) and self.cleaned_data.get("url"):
-            check_address(kind, self.cleaned_data["url"])
+            destination_address(kind, self.cleaned_data["url"])
 
     def spec(self) -> DestinationSpec:
         """The settings of a valid form."""

@@ -17,12 +17,7 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_POST
 from redis import RedisError
 
-from alerts.channels.delivery_errors import (
-    ChannelMisconfigured,
-    PermanentFailure,
-    TemporaryFailure,
-    UnclearRefusal,
-)
+from alerts.channels.delivery_errors import ChannelMisconfigured, DeliveryFailure, TemporaryFailure
 from alerts.channels.email.transport import mail_connection, send_mail
 from board.notifications.mail_preview import mail_folder
 from board.web import labels
@@ -78,10 +73,10 @@ def _send(request: HttpRequest, person: Person) -> None:
             send_mail(mail, server)
     except ChannelMisconfigured as error:
         messages.error(request, f"The mail server refuses our mails. {error}")
-    except (PermanentFailure, UnclearRefusal) as error:
-        messages.error(request, f"The message to {person.email} cannot be sent. {error}")
     except TemporaryFailure as error:
         messages.error(request, f"The message could not be sent just now. {error}")
+    except DeliveryFailure as error:
+        messages.error(request, f"The message to {person.email} cannot be sent. {error}")
     else:
         result = "was written to the folder of mails" if mail_folder() else "was accepted by the mail server"
         messages.success(request, f"A message to {person.email} {result}.")

@@ -22,7 +22,7 @@ from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts.channels.webhook.payload import new_secret
+from alerts.channels.webhook.channel import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice, Silence
 from alerts.routing.recipients import load_audiences
 from closing.calendar.days import DateSpan
@@ -165,7 +165,7 @@ def _make_places() -> None:
         place = Destination(
             uid=place_of(group.code),
             name=f"{group.name} close",
-            kind=Destination.Kind.WEBHOOK,
+            kind="webhook",
             group=group,
             kinds=[NoticeKind.ALERT.value],
             host="127.0.0.1:9",

@@ -15,11 +15,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from alerts.channels import state as channel_state
-from alerts.channels.email import transport
+from alerts.channels.email import channel, transport
 from alerts.mail.compose import compose_mail
 from alerts.models import Channel, Delivery, DeliveryLine, LineReason, MessageReason, Notice
 from alerts.outbox import queue as outbox
-from alerts.outbox import sending
 from alerts.outbox.queue import LEASE
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
@@ -374,7 +373,7 @@ def test_a5_a_mail_that_cannot_be_made_is_parked_after_six_tries_and_others_flow
             raise ZeroDivisionError("a template went wrong")
         return compose_mail(delivery, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sending, "compose_mail", poisoned)
+    monkeypatch.setattr(channel, "compose_mail", poisoned)
     assert send_due_mails(timezone.now(), run=timedelta(minutes=2)) == 999
     while reload(poison).state == "waiting":
         age_outbox(HOUR)
@@ -425,7 +424,7 @@ def test_a6_closed_while_others_are_being_sent(
         if len(smtp_sink.copies) == 2:
             overdue_group.read(timezone.now(), {"NLDT": CLOSED}, span=late_span(timezone.now()))
 
-    monkeypatch.setattr(sending, "send_mail", send)
+    monkeypatch.setattr(channel, "send_mail", send)
     assert sweep() == 2
     assert count_unsent("cancelled") == 3
 

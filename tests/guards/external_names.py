@@ -16,6 +16,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from alerts.channels.kinds import destination_kinds
 from closing.facts.base import FACT_KINDS
 from periods.models import News
 from periods.snapshot.annotations import row_annotations
@@ -133,6 +134,7 @@ def stored_words() -> Iterator[str]:
                 if choices:
                     words = sorted(str(value) for value, _ in choices)
                     yield f"{model._meta.label}.{field.name}: {', '.join(words)}"
+    yield f"alerts.Destination.kind: {', '.join(sorted(destination_kinds()))}"
     yield f"entities.Connection.kind: {', '.join(sorted(FACT_KINDS))}"
     yield f"periods.NativeFacts.body.kind: {', '.join(sorted(facts.stored_kind for facts in FACT_KINDS.values()))}"
     topics = {annotation.topic for annotation in row_annotations()}

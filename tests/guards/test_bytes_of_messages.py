@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from alerts.channels.posts import compose_post as compose_post
+from alerts.channels.kinds import Draft, destination_kind
 from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
@@ -41,7 +41,9 @@ def test_the_bytes_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         move_the_clock(as_of)
         for kind in ("teams", "slack", "webhook"):
             place = save_destination(kind, ADDRESS, name="Close team")
-            post: Any = compose_post(Delivery(destination=place, channel=place.channel), items, as_of)
+            post: Any = destination_kind(place).compose(
+                Draft(Delivery(destination=place, channel=place.channel), items, as_of)
+            )
             answers.add(f"{name} {kind}", "post application/json", bytes(post.body))
             place.delete()
         return compose_mail(delivery, items, as_of)

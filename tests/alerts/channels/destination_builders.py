@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from alerts.channels.webhook.payload import new_secret
+from alerts.channels.webhook.channel import new_secret
 from alerts.models import Delivery, DeliveryLine, Destination, Notice
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices

@@ -10,17 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.channels.destination_addresses import allowed_hosts, check_address
+from alerts.channels.delivery_errors import InvalidAddress
+from alerts.channels.kinds import Draft, destination_kind, destination_kinds
 from alerts.channels.post_transport import LONGEST_POST
-from alerts.channels.posts import build_test_post, compose_post
-from alerts.channels.slack.payload import slack_body
-from alerts.channels.teams.payload import MOST_BYTES, counted_bytes, teams_body
-from alerts.channels.webhook.payload import VERSION, webhook_body
+from alerts.channels.posts import build_test_post
+from alerts.channels.slack.channel import slack_body
+from alerts.channels.teams.channel import MOST_BYTES, counted_bytes, teams_body
+from alerts.channels.webhook.channel import VERSION, webhook_body
 from alerts.mail.cases import EntityNotice
 from alerts.mail.rows import MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
@@ -211,7 +211,7 @@ def posted_of(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
     def instead(delivery: Delivery, told: Any, as_of: Any, known: Any = None) -> Any:
         where = save_destination(kind, "https://hooks.slack.com/services/x", name="Close team")
         other = Delivery(destination=where, channel=where.channel)
-        kept.append(compose_post(other, told, as_of).body)
+        kept.append(destination_kind(where).compose(Draft(other, told, as_of)).body)
         raise Kept
 
     monkeypatch.setattr(mail_scenarios, "compose_mail", instead)
@@ -365,7 +365,7 @@ NEWER_WORKFLOW = (
 )
 def test_g3_where_posts_may_go(kind: str, url: str, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test", "*.in.meridian.test:8443", "127.0.0.1")
-    assert check_address(kind, url).path
+    assert destination_kinds()[kind].check_address(url).path
 
 
 @pytest.mark.parametrize(
@@ -391,14 +391,14 @@ def test_g3_where_posts_may_go(kind: str, url: str, settings: Settings) -> None:
 )
 def test_g3_g7_where_posts_may_not_go(kind: str, url: str, said: str, settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ("hooks.meridian.test", "127.0.0.1")
-    with pytest.raises(ValidationError, match=re.escape(said)):
-        check_address(kind, url)
+    with pytest.raises(InvalidAddress, match=re.escape(said)):
+        destination_kinds()[kind].check_address(url)
 
 
 def test_nothing_is_allowed_to_webhooks_unless_the_operator_says_so(settings: Settings) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ()
-    assert allowed_hosts("webhook") == ()
-    assert not any("127" in each for each in allowed_hosts("teams"))
+    assert destination_kinds()["webhook"].allowed_hosts() == ()
+    assert not any("127" in each for each in destination_kinds()["teams"].allowed_hosts())
 
 
 def test_a_test_post_says_who_asked() -> None:

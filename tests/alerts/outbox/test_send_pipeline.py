@@ -12,6 +12,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from alerts import tasks
+from alerts.channels.delivery_errors import DeliveryFailure
 from alerts.models import (
     Delivery,
     DeliveryLine,
@@ -277,7 +278,7 @@ def test_the_tasks_that_send_reach_each_reason(
 ) -> None:
     handlings: list[FailureHandling] = []
 
-    def decide_and_record(failure: Exception, claim: Claim) -> FailureHandling:
+    def decide_and_record(failure: DeliveryFailure, claim: Claim) -> FailureHandling:
         handlings.append(decide_handling(failure, claim))
         return handlings[-1]
 

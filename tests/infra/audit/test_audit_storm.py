@@ -17,6 +17,7 @@ from django.utils.timezone import now
 
 from alerts.channels.destinations import DestinationSpec, add_destination
 from alerts.routing.silences import create_silence
+from closing.judging.notice_rules import NoticeKind
 from entities.audit_trail import entity_object
 from entities.models import Group, LegalEntity, Person
 from infra.audit.proof import prove_audit
@@ -75,7 +76,7 @@ def write_acts(rosa: Person, writer: int, number: int) -> None:
     code, name = ENTITIES[writer], f"{writer} {number}"
     add_note(rosa, code, MAY, f"Note {name}", WORKED_EXAMPLE_AT)
     address = f"https://hooks.slack.com/services/T0001/B0001/x{writer}x{number}"
-    spec = DestinationSpec(name, "slack", Group.objects.get(code="UK"), ["alert"], address)
+    spec = DestinationSpec(name, "slack", Group.objects.get(code="UK"), [NoticeKind.ALERT], address)
     add_destination(spec, rosa, now())
     entity = LegalEntity.objects.select_related("group").get(code=code)
     create_silence(

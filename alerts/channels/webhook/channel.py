@@ -1,4 +1,4 @@
-"""Builds the request of a signed webhook: notices as JSON, and the headers of Standard Webhooks.
+"""Signed webhooks: notices as JSON, with the headers of Standard Webhooks.
 
 The signature is an HMAC-SHA256 over "id.timestamp.body". The id stays the same on every try of a message, so that a
 program can detect copies. docs/operations.md describes each field; a field that changes its meaning or
@@ -11,21 +11,25 @@ import base64
 import hmac
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
 
+from alerts.channels.delivery_errors import ChannelMisconfigured
+from alerts.channels.kinds import DestinationKind
+from alerts.channels.post_transport import Post
 from alerts.mail.cases import DeliverableNotice, MultiEntityNotice
 from alerts.mail.sections import MessageContent
-from alerts.models import Delivery, Destination, Notice
+from alerts.models import Destination, Notice
 from alerts.reason_words import reason_words
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.judging.group_close import last_to_close
 from closing.scoreboard.row import Row
+from infra.secrets import SecretUnreadable
 
 VERSION = 1
 PREFIX = "whsec_"
@@ -53,11 +57,6 @@ def signature_headers(message_id: str, moment: datetime, body: bytes, keys: str)
 def _signature(key: str, content: bytes) -> str:
     digest = hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), content, "sha256")
     return f"v1,{base64.b64encode(digest).decode()}"
-
-
-def webhook_id(delivery: Delivery) -> str:
-    """The webhook-id of a message."""
-    return f"msg_{delivery.uid.hex}"
 
 
 def webhook_body(
@@ -145,8 +144,32 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def request_headers(
-    destination: Destination, message_id: str, moment: datetime, body: bytes
-) -> Mapping[str, str]:
-    """The headers of a webhook's request. Raises SecretUnreadable."""
-    return signature_headers(message_id, moment, body, destination.secret)
+def _render(
+    destination: Destination,
+    message_id: str,
+    content: MessageContent,
+    items: Sequence[DeliverableNotice],
+    as_of: datetime,
+) -> Post:
+    body = webhook_body(message_id, destination, content, items, as_of)
+    try:
+        return Post(body, signature_headers(message_id, as_of, body, destination.secret))
+    except SecretUnreadable:
+        raise ChannelMisconfigured(
+            "Its secret cannot be read any more: the key it was stored with is gone."
+        ) from None
+
+
+WEBHOOK = DestinationKind(
+    label="Signed webhook",
+    help=(
+        "A program that accepts JSON over https, at a host that the operator of Closeboard allows. Each request"
+        " is signed."
+    ),
+    foreign_host=lambda host: (
+        f"{host} is not an allowed host of signed webhooks. The operator of Closeboard lists them in"
+        " WEBHOOK_ALLOWED_HOSTS."
+    ),
+    render=_render,
+    new_secret=new_secret,
+)

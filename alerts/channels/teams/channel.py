@@ -1,4 +1,4 @@
-"""Builds the adaptive card of a message, in the envelope of a Teams workflow (“Send webhook alerts to a channel”).
+"""Teams: the adaptive card of a message, in the envelope of a workflow (“Send webhook alerts to a channel”).
 
 Text from users and ERPs stands in text runs, which interpret no markdown, with its markup neutralized besides. It
 can make no mention: a mention needs an entity of its own in the card, and this card has none.
@@ -20,9 +20,12 @@ from alerts.channels.chat_sections import (
     post_sections,
     remainder_text,
 )
+from alerts.channels.kinds import DestinationKind
+from alerts.channels.post_transport import Post
 from alerts.mail.rows import MessageRow, TextLink
 from alerts.mail.sections import MessageContent
 from alerts.sanitize import neutralize_markup
+from infra.hosts import UrlParts
 
 # The workflow sets the card into the message as a string, and encodes that as JSON once more: quotes and backslashes
 # are escaped twice. 24,453 bytes posted were counted as 28,897 (MicrosoftDocs/msteams-docs, issue 11274). Which
@@ -34,6 +37,7 @@ MOST_BYTES = (
 _LONGEST_SUBJECT = 300
 _LONGEST_FOOT = 400
 _TONES = {"alert": "attention", "late": "warning", "was": "default", "none": "default"}
+_RETIRED_HOSTS = ("webhook.office.com", "outlook.office.com", "outlook.office365.com")
 Element = dict[str, Any]
 
 
@@ -124,3 +128,35 @@ def _linked(link: TextLink, **properties: Any) -> Element:
 def _open(link: TextLink) -> Mapping[str, str]:
     title = {"title": link.text} if link.text else {}
     return {"type": "Action.OpenUrl", "url": link.url, **title}
+
+
+def _foreign_host(host: str) -> str:
+    if any(host == old or host.endswith(f".{old}") for old in _RETIRED_HOSTS):
+        return (
+            "This is the address of an Office 365 connector, and Microsoft has retired those. In Teams, open"
+            " Workflows, choose “Send webhook alerts to a channel”, and paste the address that it gives."
+        )
+    return (
+        f"{host} is not where Teams workflows are. Their addresses end in logic.azure.com or"
+        " environment.api.powerplatform.com."
+    )
+
+
+def _address_problem(target: UrlParts) -> str:
+    if not target.path.partition("?")[2] and target.scheme == "https":
+        return "The end of the address is missing: paste all of it, with what follows the “?”."
+    return ""
+
+
+TEAMS = DestinationKind(
+    label="Microsoft Teams",
+    help=(
+        "In Teams, open the channel’s Workflows, choose “Send webhook alerts to a channel”, and paste the address"
+        " that it gives. It ends in logic.azure.com or environment.api.powerplatform.com."
+    ),
+    hosts=("*.logic.azure.com", "*.environment.api.powerplatform.com"),
+    foreign_host=_foreign_host,
+    address_problem=_address_problem,
+    render=lambda _destination, _id, content, _items, _as_of: Post(teams_body(content)),
+    test_hint=" Check that it has arrived.",
+)

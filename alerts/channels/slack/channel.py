@@ -18,9 +18,12 @@ from alerts.channels.chat_sections import (
     post_sections,
     remainder_text,
 )
+from alerts.channels.kinds import DestinationKind
+from alerts.channels.post_transport import Post
 from alerts.mail.rows import MessageRow, TextLink
 from alerts.mail.sections import MessageContent
 from alerts.sanitize import neutralize_markup
+from infra.hosts import UrlParts
 
 MOST_BYTES = (
     12_000  # of JSON in ASCII; Slack refuses about 11,000 letters in all blocks, counted in an unknown way
@@ -116,3 +119,24 @@ def _cut(text: str, longest: int) -> str:
     if entity_start >= 0 and ";" not in kept[entity_start:]:
         kept = kept[:entity_start]
     return f"{kept.rstrip()}…"
+
+
+def _address_problem(target: UrlParts) -> str:
+    if target.path.startswith("/services/"):
+        return ""
+    return "A Slack webhook is written https://hooks.slack.com/services/ and three more parts."
+
+
+SLACK = DestinationKind(
+    label="Slack",
+    help=(
+        "In Slack, add an incoming webhook to an app, choose the channel, and paste the address. It begins with"
+        " https://hooks.slack.com/services/."
+    ),
+    hosts=("hooks.slack.com",),
+    foreign_host=lambda host: (
+        f"{host} is not where Slack takes posts. Its webhooks begin with https://hooks.slack.com/services/."
+    ),
+    address_problem=_address_problem,
+    render=lambda _destination, _id, content, _items, _as_of: Post(slack_body(content)),
+)
