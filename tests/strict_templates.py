@@ -8,7 +8,6 @@ every failed look-up is recorded, in every thread, and the running test fails wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 from django.template.base import Variable, VariableDoesNotExist
 
 TEMPLATES = str(Path(__file__).parent.parent / "templates") + "/"
-FORM_DATA = {"values", "problems"}
 UNDEFINED: list[str] = []  # since the last test that ended
 
 _resolve_lookup = Variable._resolve_lookup  # type: ignore[attr-defined]
@@ -27,18 +25,11 @@ def _recording(self: Variable, context: Any) -> Any:
         return _resolve_lookup(self, context)
     except VariableDoesNotExist as missing:
         template = getattr(getattr(context, "render_context", None), "template", None)
-        if template and str(template.origin).startswith(TEMPLATES) and not _optional(self, missing):
+        if template and str(template.origin).startswith(TEMPLATES) and missing.params[1] is not None:
             place = str(template.origin).removeprefix(TEMPLATES)
             page = context.template_name  # its blocks count as parts of the template that it extends
             UNDEFINED.append(f"{place if place == page else f'{page} ({place})'}: {self}")
         raise
-
-
-def _optional(variable: Variable, missing: VariableDoesNotExist) -> bool:
-    """Whether the name may be missing: an attribute of None, the value or the error of a form's field."""
-    name, owner = missing.params
-    *_, before = ("", *takewhile(lambda each: each != name, variable.lookups or ()))
-    return owner is None or before in FORM_DATA
 
 
 Variable._resolve_lookup = _recording  # type: ignore[attr-defined]

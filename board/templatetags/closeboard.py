@@ -1,8 +1,6 @@
-"""Template tags and filters: icons, and mapping look-ups with a default."""
+"""Template tags: icons."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from django import template
 from django.utils.html import format_html
@@ -15,9 +13,3 @@ register = template.Library()
 def icon(name: str) -> SafeString:
     """An icon of the sheet in _icons.html; decoration only, since the text beside it says the same."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
-
-
-@register.filter
-def get(mapping: Mapping[str, object], key: str) -> object:
-    """The value of a key, or "": a form has no error for most of its fields."""
-    return mapping.get(key, "")
