@@ -152,9 +152,7 @@ def facts_from_json(body: JsonObject) -> NativePeriodFacts:
     """Native facts from the JSON of `facts_to_json`; raises ValueError with the mistake for anything else."""
     by_stored_kind = {facts.stored_kind: facts for facts in FACT_KINDS.values()}
     if (kind := body.get("kind")) not in by_stored_kind:
-        raise UnknownFactKind(
-            f"facts of kind {kind!r} are not known here; there are: {', '.join(by_stored_kind)}"
-        )
+        raise UnknownFactKind(f"facts of kind {kind!r} are unknown; there are: {', '.join(by_stored_kind)}")
     return by_stored_kind[kind].from_json(body)
 
 

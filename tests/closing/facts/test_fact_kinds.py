@@ -75,6 +75,13 @@ def test_what_is_stored_beside_equal_facts_follows_from_the_state(
     assert first.state is not second.state or first == second
 
 
+def worded(facts: NativePeriodFacts) -> dict[str, Any]:
+    """What differs in words: a status is the state itself, and an assumed end its advice, both in the because."""
+    return {
+        name: value for name, value in facts_to_json(facts).items() if name not in ("status", "assumed_end")
+    }
+
+
 @examples(200)
 @given(ANY_FACTS, ANY_FACTS, SPANS)
 def test_narrowed_facts_come_back_as_they_went_and_differ_in_words_where_they_differ(
@@ -83,10 +90,8 @@ def test_narrowed_facts_come_back_as_they_went_and_differ_in_words_where_they_di
     with registered():
         now, then = facts.for_period(span), before.for_period(span)
         assert facts_from_json(json.loads(json.dumps(facts_to_json(now)))) == now
-        if type(now) is type(then) and getattr(now, "assumed_end", False) == getattr(
-            then, "assumed_end", False
-        ):
-            assert (list(now.changes_from(then)) == []) == (now == then)
+        if type(now) is type(then):
+            assert (list(now.changes_from(then)) == []) == (worded(now) == worded(then))
     assert facts.in_words() is not None
 
 
