@@ -8,7 +8,7 @@ from __future__ import annotations
 from alerts.models import LineReason, MessageReason
 from closing.judging.notice_rules import NoticeReason
 
-_NOTICE_WORDS = {
+_WORDS: dict[str, str] = {
     NoticeReason.PAST_THE_LINE: "alerting, confirmed by the ERP",
     NoticeReason.PAST_A_STEP: "still not closed: the next step of the escalation",
     NoticeReason.CLOSE_EXPECTED: "waits: somebody has taken it over, and the expected close has not passed",
@@ -32,9 +32,6 @@ _NOTICE_WORDS = {
     NoticeReason.RECENTLY_RESTARTED: "waits: Closeboard has just started again",
     NoticeReason.MAY_FLAP: "waits: closed less than half an hour ago",
     NoticeReason.SILENCED: "silenced",
-}
-_WORDS = {
-    **{reason.value: words for reason, words in _NOTICE_WORDS.items()},
     MessageReason.AWAITS_READING: "waits for the next reading",
     LineReason.NOT_VISIBLE: "may no longer see the entity",
     LineReason.OUTSIDE_GROUP: "no longer receives this entity",

@@ -14,7 +14,7 @@ from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import InvalidAddress
 from alerts.channels.kinds import destination_kind, destination_kinds
 from alerts.models import Delivery, DeliveryLine, Destination, LineReason
-from closing.judging.notice_rules import NoticeKind
+from alerts.notices.notice_specs import SPECS
 from entities.audit_trail import Verb, record_act
 from entities.models import Group, Person
 from infra.audit.recording import AuditedObject
@@ -31,7 +31,7 @@ class DestinationSpec:
     name: str
     kind: str
     group: Group
-    kinds: Collection[NoticeKind]
+    kinds: Collection[str]
     url: str
 
 
@@ -156,7 +156,7 @@ def _save(destination: Destination) -> None:
 
 
 def _kinds(spec: DestinationSpec) -> list[str]:
-    return [kind.value for kind in NoticeKind if kind in spec.kinds]
+    return [kind for kind in SPECS if kind in spec.kinds]
 
 
 def _shown_host(target: UrlParts) -> str:

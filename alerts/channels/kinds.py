@@ -18,10 +18,10 @@ from django.utils.module_loading import import_string
 from alerts.channels.delivery_errors import ChannelMisconfigured, DeliveryFailure, InvalidAddress
 from alerts.channels.post_transport import Post, answer_failure, post_over_https
 from alerts.channels.posts import destination_of, post_content
-from alerts.mail.cases import DeliverableNotice
 from alerts.mail.message_lookups import MessageLookups
 from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination
+from alerts.notices.entries import DeliverableNotice
 from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, ip_literal, parse_url
 from infra.outbound.session import OutboundResponse
 from infra.secrets import SecretUnreadable

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.mail.cases import DeliverableNotice
 from alerts.mail.message_lookups import MessageLookups, load_lookups, message_context, reopening_changes
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.mail.trouble_notes import trouble_content
 from alerts.models import Delivery, Destination
+from alerts.notices.entries import DeliverableNotice
 from alerts.sanitize import one_line
 from closing.calendar.date_phrases import weekday_and_date
 from closing.phrasing import reader_zone

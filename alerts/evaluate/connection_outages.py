@@ -13,7 +13,7 @@ from alerts.models import Notice, Outage
 from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
 from closing.calendar.instants import local_date, zone_named
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
-from closing.judging.outages import OUTAGE_REASONS, SAME_OUTAGE_WITHIN, OutageInputs, has_outage
+from closing.judging.outages import SAME_OUTAGE_WITHIN, OutageInputs, has_outage
 from periods.models import SyncAttempt
 
 Outcome = SyncAttempt.Outcome
@@ -52,7 +52,7 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
 def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeReason:
     if kind is NoticeKind.STALE and inputs.is_partly_read(as_of):
         return NoticeReason.PARTLY_READ
-    return OUTAGE_REASONS[kind]
+    return NoticeReason.ACCESS_REFUSED if kind is NoticeKind.REFUSED else NoticeReason.NO_READING
 
 
 def _recent_outages(connections: Collection[int], as_of: datetime) -> tuple[Outages, set[int]]:

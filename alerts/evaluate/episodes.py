@@ -18,7 +18,7 @@ from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.alert_line import alert_line_crossed_on
-from closing.judging.notice_rules import NoticeDecision, NoticeInputs, NoticeKind, decide_notices, is_due_soon
+from closing.judging.notice_rules import NoticeDecision, NoticeInputs, decide_notices, is_due_soon
 from periods.expected_periods import EXPECTED_KEY
 from periods.lookups import WATCHED_SINCE, remarks_by_period
 from periods.snapshot.freshness import Freshness
@@ -105,12 +105,12 @@ def judge_episodes(
         episodes = [Episode(*row) for row in cursor.fetchall()]
     if not episodes:
         return []
-    already_notified: dict[tuple[int, int], set[tuple[NoticeKind, int]]] = defaultdict(set)
+    already_notified: dict[tuple[int, int], set[tuple[str, int]]] = defaultdict(set)
     ids = {episode.period for episode in episodes}
     for period, number, kind, step in Notice.objects.filter(period__in=ids).values_list(
         "period", "episode", "kind", "step"
     ):
-        already_notified[period or 0, number].add((NoticeKind(kind), step))
+        already_notified[period or 0, number].add((kind, step))
     remarks_by_id = {
         period: current_remarks(remarks)
         for period, remarks in remarks_by_period(sorted(ids), context.as_of, agreed=False).items()
@@ -142,7 +142,7 @@ def _inputs(
     context: EvaluationContext,
     calendar: WorkdayCalendar | None,
     remarks: CurrentRemarks,
-    already_notified: set[tuple[NoticeKind, int]],
+    already_notified: set[tuple[str, int]],
     due_soon_days: int,
 ) -> NoticeInputs:
     as_of, since = context.as_of, evaluating_since(context)

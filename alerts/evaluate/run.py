@@ -31,7 +31,7 @@ class EvaluationResult:
     """The result of one evaluation: notices by kind, and the number of messages created or extended."""
 
     overdue: OverdueChanges
-    notices: dict[NoticeKind, int]
+    notices: dict[str, int]
     deliveries: int
 
 
@@ -73,7 +73,7 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
     deliveries = route_notices(notices, context)
     # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
     deliveries += requeue_after_silence(context)
-    return EvaluationResult(overdue, Counter(NoticeKind(notice.kind) for notice in notices), deliveries)
+    return EvaluationResult(overdue, Counter(notice.kind for notice in notices), deliveries)
 
 
 # --- notices of episodes ------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from alerts.mail.cases import SHORT_NAME, DeliverableNotice, EntityNotice
 from alerts.mail.message_lookups import (
     MessageLookups,
     load_lookups,
@@ -26,9 +25,10 @@ from alerts.mail.sections import MessageContent, build_content, render_text
 from alerts.mail.trouble_notes import trouble_content
 from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Notice, Overrun
+from alerts.notices.entries import SHORT_NAME, DeliverableNotice, EntityNotice
+from alerts.notices.notice_specs import spec_of
 from alerts.sanitize import header_line
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence
+from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 from periods.models import StateChange
 
@@ -77,7 +77,7 @@ def _personal_content(
     content: MessageContent, delivery: Delivery, items: Sequence[DeliverableNotice]
 ) -> MessageContent:
     """Add the text for people only: the digest's name, the link to preferences, and the note on mandatory kinds."""
-    mandatory = not MANDATORY_KINDS.isdisjoint(NoticeKind(item.notice.kind) for item in items)
+    mandatory = any(spec_of(item.notice.kind).cadence.mandatory for item in items)
     return replace(
         content,
         subject=_DIGEST_PREFIXES.get(Cadence(delivery.rhythm), "") + content.subject,
@@ -112,7 +112,7 @@ def _headers(
         "List-Id": f"Closeboard alerts <alerts.{host}>",
     }
     if delivery.trouble is None:
-        headers |= unsubscribe_headers(delivery.person, {NoticeKind(item.notice.kind) for item in items})
+        headers |= unsubscribe_headers(delivery.person, {item.notice.kind for item in items})
     if root := _thread(items, changes, host):
         headers |= {"In-Reply-To": root, "References": root}
     return headers
@@ -132,8 +132,8 @@ def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
         return f"connection-{notice.connection_id}-{notice.kind}-{notice.episode}"
     if notice.month is not None:
         return f"group-{notice.group_id}-{notice.month:%Y-%m}"
-    if notice.kind == NoticeKind.PERMANENT_REOPENED:
-        return f"period-{notice.period_id}-permanent"
+    if thread := spec_of(notice.kind).thread:
+        return f"period-{notice.period_id}-{thread}"
     change, episode = changes.get(notice.change_id or 0), notice.episode or 1
     if change is not None:
         before = Overrun.objects.filter(period=notice.period_id, opened_at__lt=change.seen_at)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from alerts.mail.cases import DeliverableNotice
 from alerts.mail.rows import MessageContext, OwnerContact
+from alerts.notices.entries import DeliverableNotice
 from alerts.routing.alert_policy import load_alert_policies
 from alerts.sanitize import one_line
 from closing.judging.notice_rules import ESCALATE_AFTER

@@ -1,23 +1,27 @@
-"""Writes one entity's month as a row of a mail: its lateness, its state, and the details that it has."""
+"""Writes the rows of a mail: an entity's month with its lateness, state and details, an outage, a group's close."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from alerts.mail.cases import EntityMonth
+from alerts.notices.entries import EntityMonth, MultiEntityNotice
+from alerts.notices.event_sections import event_name, is_partly_read, working_days_number, working_days_unit
+from alerts.notices.notice_specs import spec_of
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import day_and_month, month_and_year, weekday_and_date
+from closing.judging.group_close import last_to_close
 from closing.judging.notice_rules import ESCALATE_AFTER
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
 MAX_TEXT_LENGTH = 300  # letters of a text that a person or an ERP wrote
+_MOST_NAMES = 10  # entities of one event
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +165,7 @@ def _details(case: EntityMonth, context: MessageContext) -> list[MessageDetail]:
         MessageDetail("Deadline", _deadline(row)),
         MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), MAX_TEXT_LENGTH)),
         MessageDetail("Reason", _reason(row, context)),
-        MessageDetail(
-            "Expected close",
-            "" if closed else _expected_close(row, context),
-        ),
+        MessageDetail("Expected close", "" if closed else _expected_close(row, context)),
         MessageDetail("Taken over", "" if closed else _acknowledged(row, context)),
         _owner(row, context),
     ]
@@ -262,4 +263,65 @@ def _owner(row: Row, context: MessageContext) -> MessageDetail:
         return MessageDetail("Owner", name)
     return MessageDetail(
         "Owner", f"{name}," if name else "", TextLink(email, f"mailto:{quote(email, safe='@')}")
+    )
+
+
+# --- events of several entities -------------------------------------------------------------------------------------
+
+
+def multi_entity_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
+    """The row of one event with all its details."""
+    return _outage_row(event, context) if event.notice.group is None else _close_row(event, context)
+
+
+def _close_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
+    code = event.notice.group.code if event.notice.group is not None else ""
+    query = urlencode({"month": f"{event.month:%Y-%m}", "group": code})
+    due = [row for row in event.rows if not row.not_due]
+    late = [row for row in due if row.standing.level is Level.CLOSED_LATE]
+    not_due = f" {len(event.rows) - len(due)} not due." if len(due) < len(event.rows) else ""
+    last = last_to_close(event.rows)
+    confirmed = all(phrasing.is_confirmed(row) for row in event.rows)
+    return MessageRow(
+        title=TextLink(event_name(event), f"{context.base_url}/?{query}"),
+        subtitle=f"{one_line(code, 40)}, {month_and_year(event.month)}",
+        state="Closed" if confirmed else "Closed when last read",
+        kind="closed" if confirmed else "unknown",
+        late=working_days_number(event),
+        unit=working_days_unit(event),
+        tone="none",
+        details=[
+            MessageDetail("Entities", f"{len(due)}, {_on_time(len(due), len(late))}.{not_due}"),
+            *([MessageDetail("Last to close", one_line(last.name))] if last is not None else []),
+        ],
+    )
+
+
+def _on_time(count: int, late: int) -> str:
+    if not late:
+        return "none of them late"
+    return f"{late} of them late" if late < count else "all of them late"
+
+
+def _outage_row(event: MultiEntityNotice, context: MessageContext) -> MessageRow:
+    spec, name = spec_of(event.notice.kind), event_name(event)
+    names = sorted(one_line(row.name) or row.code for row in event.rows)
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    errors = sorted({one_line(row.read_error, MAX_TEXT_LENGTH) for row in event.rows if row.read_error})
+    read = [row.read_at for row in event.rows if row.read_at is not None]
+    shown = spec.event_section.board_filter(event.rows) if spec.event_section else {}
+    return MessageRow(
+        title=TextLink(name, f"{context.base_url}/?{urlencode({'erp': name, **shown})}"),
+        subtitle="ERP connection",
+        state="Partly read" if is_partly_read(event) else spec.state or spec.label,
+        kind="closed" if spec.ends else "unknown",
+        late=str(len(event.rows)),
+        unit="entity" if len(event.rows) == 1 else "entities",
+        tone="none" if spec.ends else "late",
+        details=[
+            MessageDetail("Last read", context.when(min(read)) if read else "Never read."),
+            MessageDetail("Entities", listed),
+            *(MessageDetail("ERP’s answer", error) for error in errors[:3]),
+        ],
     )

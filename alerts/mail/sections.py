@@ -10,18 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from textwrap import wrap
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-from alerts.mail import events as mail_events
-from alerts.mail.cases import (
-    DeliverableNotice,
-    EntityMonths,
-    MultiEntityNotices,
-    SectionKind,
-    group_into_sections,
-)
-from alerts.mail.rows import MessageContext, MessageRow, TextLink, entity_row
-from alerts.mail.subject import heading, note, subject
+from alerts.mail.grouping import group_into_sections
+from alerts.mail.rows import MessageContext, MessageRow, TextLink, entity_row, multi_entity_row
+from alerts.notices.entries import SHORT_NAME, DeliverableNotice, EntityMonth, EntityMonths
+from alerts.notices.spec import Entry, SectionSpec
 from alerts.sanitize import one_line
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
 from closing.scoreboard.row import Row
@@ -63,20 +58,23 @@ class MessageContent:
 
 def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -> MessageContent:
     """The content of a message about these items; `items` is not empty."""
-    grouped = group_into_sections(items)
-    alone = len(grouped.order) == 1
-    reserved = [min(len(cases), MIN_ROWS_A_SECTION) for cases in grouped.entity_months.values()]
-    room, sections = MAX_ROWS, {}
-    for number, (kind, cases) in enumerate(grouped.entity_months.items(), start=1):
+    month_sections, event_sections = group_into_sections(items)
+    alone = len(month_sections) + len(event_sections) == 1
+    reserved = [min(len(cases), MIN_ROWS_A_SECTION) for cases in month_sections.values()]
+    room, parts = MAX_ROWS, []
+    for number, (spec, cases) in enumerate(month_sections.items(), start=1):
         shown = min(len(cases), room - sum(reserved[number:]))
         room -= shown
-        sections[kind] = _section(kind, cases, shown, context, alone=alone)
-    for kind, events in grouped.multi_entity_notices.items():
-        sections[kind] = _event_section(kind, events, context, alone=alone)
+        rows, links = [entity_row(case, context) for case in cases[:shown]], _links(spec, cases, context)
+        parts.append(_part(spec, cases, rows, links, context, alone=alone))
+    for event_spec, events in event_sections.items():
+        rows = [multi_entity_row(event, context) for event in events]
+        parts.append(_part(event_spec, events, rows, [], context, alone=alone))
+    parts.sort(key=lambda part: part.rank)
     local_time = context.as_of.astimezone(context.zone)
     return MessageContent(
-        subject=subject(grouped, context.when),
-        sections=[sections[kind] for kind in grouped.order],
+        subject="; ".join([parts[0].subject, *(part.counted for part in parts[1:])]),
+        sections=[part.section for part in parts],
         as_of=f"As of {weekday_and_date(local_time.date())}, {local_time:%H:%M} {context.zone_name} time.",
         why=context.why,
         home=TextLink("Closeboard", f"{context.base_url}/"),
@@ -124,46 +122,36 @@ def _link(link: TextLink) -> str:
     return f"{link.text}: {link.url}"
 
 
-def _section(
-    kind: SectionKind, cases: EntityMonths, shown: int, context: MessageContext, *, alone: bool
-) -> MessageSection:
-    links, rows = _links(kind, cases, context), [entity_row(case, context) for case in cases[:shown]]
-    omitted = len(cases) - shown
-    if alone and len(cases) == 1:
+class _Part(NamedTuple):
+    """A section of a message with its rank, and its words in the subject as the worst section and behind one."""
+
+    rank: int
+    subject: str
+    counted: str
+    section: MessageSection
+
+
+def _part(
+    spec: SectionSpec[Entry],
+    entries: Sequence[Entry],
+    rows: list[MessageRow],
+    links: list[TextLink],
+    context: MessageContext,
+    *,
+    alone: bool,
+) -> _Part:
+    heading, omitted, one = spec.heading(entries), len(entries) - len(rows), len(entries) == 1
+    more = TextLink(f"and {omitted} more", links[0].url) if omitted else None
+    if alone and one:
         page = rows[0].title
         rows = [replace(rows[0], title=TextLink(page.text, ""))]  # the one link of the mail leads there
-        more: TextLink | None = TextLink(f"See {cases[0].short_name} in Closeboard", page.url)
-    else:
-        more = TextLink(f"and {omitted} more", links[0].url) if omitted else None
-    return MessageSection(
-        heading="" if alone else heading(kind, cases),
-        note=note(kind, cases),
-        links=links,
-        rows=rows,
-        more=more,
-        omitted=omitted,
-    )
+        more = TextLink(f"See {one_line(page.text, SHORT_NAME)} in Closeboard", page.url)
+    section = MessageSection("" if alone else heading, spec.note(entries), links, rows, more, omitted)
+    subject = spec.one(entries[0], context.when) if one else spec.many(entries, heading, context.when)
+    return _Part(spec.rank, subject, spec.counted(entries), section)
 
 
-def _event_section(
-    kind: SectionKind, events: MultiEntityNotices, context: MessageContext, *, alone: bool
-) -> MessageSection:
-    rows = [mail_events.multi_entity_row(event, context) for event in events]
-    more = None
-    if alone and len(rows) == 1:
-        title = rows[0].title
-        rows = [replace(rows[0], title=TextLink(title.text, ""))]  # the one link of the mail leads there
-        more = TextLink(f"See {title.text} in Closeboard", title.url)
-    return MessageSection(
-        heading="" if alone else mail_events.heading(kind, events),
-        note=mail_events.note(kind, events),
-        links=[],
-        rows=rows,
-        more=more,
-    )
-
-
-def _links(kind: SectionKind, cases: EntityMonths, context: MessageContext) -> list[TextLink]:
+def _links(spec: SectionSpec[EntityMonth], cases: EntityMonths, context: MessageContext) -> list[TextLink]:
     """Links to the board of each month in the section; none for a single row, whose title is a link."""
     if len(cases) == 1:
         return []
@@ -171,19 +159,21 @@ def _links(kind: SectionKind, cases: EntityMonths, context: MessageContext) -> l
     links = [
         TextLink(
             f"See them on the board of {month_and_year(month)}",
-            _board_url(kind, month, [case.row for case in cases if case.month == month], context),
+            _board_url(spec, month, [case.row for case in cases if case.month == month], context),
         )
         for month in months[:MONTHS_LINKED]
     ]
-    if kind is SectionKind.PAST:
-        overdue = TextLink("See every entity that is alerting", f"{context.base_url}/past-deadline/")
-        links.insert(0 if len(months) > 1 else 1, overdue)
+    if spec.report is not None:
+        text, path = spec.report
+        links.insert(0 if len(months) > 1 else 1, TextLink(text, f"{context.base_url}{path}"))
     return links
 
 
-def _board_url(kind: SectionKind, month: date, rows: Sequence[Row], context: MessageContext) -> str:
+def _board_url(
+    spec: SectionSpec[EntityMonth], month: date, rows: Sequence[Row], context: MessageContext
+) -> str:
     """The address of a board that shows these rows, and as few others as its filters allow."""
-    query = {"month": f"{month:%Y-%m}"} | _board_filter(kind, rows)
+    query = {"month": f"{month:%Y-%m}", **spec.board_filter(rows)}
     common = ""
     for level in zip(*(context.groups.get(row.entity_id, ()) for row in rows), strict=False):
         if len(set(level)) > 1:
@@ -195,22 +185,3 @@ def _board_url(kind: SectionKind, month: date, rows: Sequence[Row], context: Mes
     if len(owners) == 1 and (owner := owners.pop()) and owner == one_line(owner, 200):
         query["owner"] = owner
     return f"{context.base_url}/?{urlencode(query)}"
-
-
-def _board_filter(kind: SectionKind, rows: Sequence[Row]) -> dict[str, str]:
-    match kind:
-        case SectionKind.PERMANENT:
-            return {}
-        case SectionKind.PAST:
-            return {"show": "alerting"}
-        case SectionKind.UNCONFIRMED if not any(row.fresh for row in rows):
-            return {"show": "stale"}
-        case SectionKind.REOPENED:
-            return {"show": "outstanding"}
-        case SectionKind.LATE:
-            return {"show": "late"}
-    levels = {row.standing.level.value for row in rows}
-    states = {row.state.value for row in rows}
-    if len(levels) == 1:
-        return {"level": levels.pop()}
-    return {"state": states.pop()} if len(states) == 1 else {}

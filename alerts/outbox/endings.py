@@ -15,6 +15,7 @@ from django.db import connection as database
 from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, Notice
+from alerts.notices.notice_specs import kinds_where
 from alerts.outbox import queue as outbox
 from alerts.outbox.gates import OutgoingMessage
 from alerts.outbox.queue import Claim
@@ -22,7 +23,6 @@ from alerts.outbox.refusals import UNCLEAR_NOTE, FailureHandling, decide_handlin
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices
-from closing.judging.notice_rules import NoticeKind
 
 _RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to record the end of a message
 
@@ -128,9 +128,8 @@ def _leave_out(left_out: dict[int, LineReason], context: SendContext, *, mine: b
 def _fall_back(notice_ids: Collection[int], as_of: datetime, but: Delivery | None = None) -> None:
     """Route notices that reach no person by another message to administrators: each must reach somebody (A11)."""
     # Locked: when two senders lose the last two recipients at once, the later one then sees it.
-    notices = (
-        Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind=NoticeKind.CLEARED.value)
-    )
+    only_informed = kinds_where(lambda spec: spec.audience.informed)
+    notices = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind__in=only_informed)
     locked = [notice.pk for notice in notices.order_by("pk")]
     reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
     reaching = reaching.exclude(delivery=but) if but is not None else reaching

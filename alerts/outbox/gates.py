@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from alerts.channels.delivery_errors import DeliveryFailure, PermanentFailure
 from alerts.models import Delivery, LineReason, MessageReason
+from alerts.notices.notice_specs import spec_of
 from alerts.outbox.queue import MAX_ATTEMPTS, Claim
 from alerts.outbox.relevance import RelevantLines, not_visible_reason, relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.routing.recipients import destination_administrators
-from closing.judging.notice_rules import NoticeKind
 
 
 @dataclass(slots=True)
@@ -86,9 +86,7 @@ def something_left(message: OutgoingMessage, context: SendContext) -> Stop | Non
 def read_since_restart(message: OutgoingMessage, context: SendContext) -> Stop | None:
     """A notice that rests on a reading from before a restart waits, as its entity may have closed (2I)."""
     outdated = any(
-        item.notice.fresh
-        and item.notice.kind != NoticeKind.CLEARED
-        and not all(row.fresh for row in item.rows)
+        item.notice.fresh and not spec_of(item.notice.kind).ends and not all(row.fresh for row in item.rows)
         for item in message.lines(context).items
     )
     return Postpone(MessageReason.AWAITS_READING) if outdated and context.recently_restarted() else None

@@ -13,6 +13,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from alerts.models import DeliveryLine, Destination, LineReason
+from alerts.notices.notice_specs import SPECS, kinds_where
 from alerts.outbox.relevance import context_of_line, notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
@@ -42,13 +43,11 @@ WITH running AS (
     WHERE flag.level <> 'closed'),
 notice AS (
     SELECT n.id FROM running JOIN alerts_notice n ON n.period_id = running.period_id
-    WHERE (n.kind IN ('alert', 'escalation') AND running.level = 'alerting' AND n.episode = running.episode)
-       OR (n.kind = 'unconfirmed' AND n.episode = running.episode)
-       OR (n.kind = 'no_deadline' AND running.level = 'no_deadline')
-       OR (n.kind = 'due_soon' AND running.level IN ('not_due', 'due_today'))
-       OR (n.kind = 'reopened'
-           AND NOT EXISTS (SELECT FROM alerts_notice later WHERE later.period_id = n.period_id
-                           AND later.kind = 'reopened' AND later.id > n.id))
+    WHERE (n.kind, running.level) IN (SELECT * FROM unnest(%(kinds)s::text[], %(levels)s::text[]))
+      AND n.episode IN (0, running.episode)
+      AND (n.change_id IS NULL
+           OR NOT EXISTS (SELECT FROM alerts_notice later WHERE later.period_id = n.period_id
+                          AND later.change_id IS NOT NULL AND later.id > n.id))
     UNION ALL
     SELECT n.id FROM alerts_outage outage
     JOIN alerts_notice n ON n.connection_id = outage.connection_id AND n.kind = outage.kind
@@ -56,7 +55,7 @@ notice AS (
     WHERE outage.closed_at IS NULL
     UNION ALL
     SELECT n.id FROM alerts_notice n
-    WHERE n.kind IN ('cleared', 'group_closed') AND n.raised_at > %(as_of)s - %(news_lasts)s::interval
+    WHERE n.kind = ANY(%(news)s) AND n.connection_id IS NULL AND n.raised_at > %(as_of)s - %(news_lasts)s::interval
       AND NOT EXISTS (SELECT FROM alerts_notice later WHERE later.id > n.id
                       AND (later.period_id = n.period_id
                            OR (later.group_id = n.group_id AND later.month = n.month))))
@@ -110,6 +109,13 @@ def _candidates(as_of: datetime) -> list[int]:
     with database.cursor() as cursor:
         cursor.execute(
             _OF_RUNNING_EPISODES,
-            {"as_of": as_of, "news_lasts": str(_NEWS_LASTS), "reasons": _REVERSIBLE},
+            {
+                "as_of": as_of,
+                "news_lasts": str(_NEWS_LASTS),
+                "reasons": _REVERSIBLE,
+                "kinds": [kind for kind, spec in SPECS.items() for _ in spec.runs_at],
+                "levels": [level.value for spec in SPECS.values() for level in spec.runs_at],
+                "news": kinds_where(lambda spec: spec.informational),
+            },
         )
         return [pk for (pk,) in cursor.fetchall()]

@@ -10,25 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from alerts.mail.cases import DeliverableNotice, EntityNotice, MultiEntityNotice
 from alerts.models import CONNECTION_NOTICES, Delivery, DeliveryLine, Destination, LineReason, Notice, Outage
+from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityNotice
+from alerts.notices.notice_specs import spec_of
 from alerts.outbox.send_context import SendContext
 from alerts.routing.notice_scope import RowKey
 from alerts.routing.silenced_backlog import is_silenced
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
-
-_LATE_KINDS = {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.LATE}
-_NOT_CLOSED_KINDS = _LATE_KINDS | {
-    NoticeKind.UNCONFIRMED,
-    NoticeKind.REOPENED,
-    NoticeKind.DUE_SOON,
-    NoticeKind.NO_DEADLINE,
-}
-_NOT_READ_KINDS = {NoticeKind.STALE, NoticeKind.REFUSED}
-_LEVELS_NOT_LATE = {Level.NOT_DUE, Level.DUE_TODAY, Level.NO_DEADLINE}
+from periods.models import FiscalPeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,57 +94,15 @@ def not_silenced(line: DeliveryLine, context: LineContext) -> LineReason | None:
     return LineReason.SILENCED if is_silenced(line.notice, entities, context.silenced) else None
 
 
-def still_open(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    closed = line.notice.kind in _NOT_CLOSED_KINDS and _counts_as_closed(line.notice, context)
-    return LineReason.CLOSED_SINCE if closed else None
+def still_true(line: DeliveryLine, context: LineContext) -> LineReason | None:
+    """What a notice says must hold now, by the specification of its kind."""
+    notice, over = line.notice, context.outage_over
+    if notice.period is not None:
+        over = _counts_as_closed(notice.period, context.rows[0])
+    return spec_of(notice.kind).outdated(notice, _reported_rows(notice, context), over)
 
 
-def still_closed(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    match line.notice.kind:
-        case NoticeKind.CLEARED:
-            closed = _counts_as_closed(line.notice, context)
-        case NoticeKind.GROUP_CLOSED:
-            closed = all(row.counts_as_closed or row.not_due for row in context.rows)
-        case _:
-            return None
-    return None if closed else LineReason.CLOSED_NO_MORE
-
-
-def still_late(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    in_time = line.notice.kind in _LATE_KINDS and context.rows[0].standing.level in _LEVELS_NOT_LATE
-    return LineReason.NOT_LATE if in_time else None
-
-
-def still_without_deadline(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    has_deadline = line.notice.kind == NoticeKind.NO_DEADLINE and context.rows[0].deadline is not None
-    return LineReason.HAS_A_DEADLINE if has_deadline else None
-
-
-def still_due_soon(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    """A deadline that was moved ahead has a notice of its own when it comes near."""
-    deadline, notified_day = context.rows[0].deadline, line.notice.due_on
-    if line.notice.kind != NoticeKind.DUE_SOON or deadline is None or notified_day is None:
-        return None
-    return LineReason.NOT_SOON if deadline.due_on > notified_day else None
-
-
-def still_unread(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    if line.notice.kind not in _NOT_READ_KINDS:
-        return None
-    unread = any(not row.fresh for row in context.audible)
-    return None if unread and not context.outage_over else LineReason.READ_AGAIN
-
-
-def still_read(line: DeliveryLine, context: LineContext) -> LineReason | None:
-    lost = line.notice.kind == NoticeKind.READ_AGAIN and not all(row.fresh for row in context.audible)
-    return LineReason.NOT_READ_ANY_MORE if lost else None
-
-
-LINE_CHECKS: tuple[LineCheck, ...] = (
-    *(visible, not_silenced),
-    *(still_open, still_closed, still_late, still_without_deadline, still_due_soon),
-    *(still_unread, still_read),
-)
+LINE_CHECKS: tuple[LineCheck, ...] = (visible, not_silenced, still_true)
 
 
 def not_visible_reason(destination: Destination | None) -> LineReason:
@@ -176,21 +124,22 @@ def notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
     return {row.pk for row in outage_notices if (row.connection_id, row.kind, row.episode) not in ongoing}
 
 
-def _counts_as_closed(notice: Notice, context: LineContext) -> bool:
+def _counts_as_closed(period: FiscalPeriod, row: Row) -> bool:
     """Whether the period of a notice counts as closed; the row may show another period that delays the entity."""
-    period, row = notice.period, context.rows[0]
-    if period is None or row.period_id in (None, period.pk):
+    if row.period_id in (None, period.pk):
         return row.counts_as_closed
     return period.state == PeriodState.CLOSED.value or (
         period.state == PeriodState.ON_HOLD.value and row.on_hold_counts
     )
 
 
+def _reported_rows(notice: Notice, context: LineContext) -> Sequence[Row]:
+    """The rows that a notice reports: of an outage those that are not read, of a connection the audible."""
+    rows = context.rows if notice.connection_id is None else context.audible
+    return [row for row in rows if spec_of(notice.kind).reports(row)]
+
+
 def _deliverable(notice: Notice, keys: Collection[RowKey], context: LineContext) -> DeliverableNotice:
-    """The notice with the rows that it reports: of an outage those that are not read, of a connection the audible."""
     if notice.period is not None:
         return EntityNotice(notice, context.rows[0], notice.period.reporting_month)
-    rows = context.rows if notice.connection_id is None else context.audible
-    if notice.kind in _NOT_READ_KINDS:
-        rows = [row for row in rows if not row.fresh]
-    return MultiEntityNotice(notice, rows, min(month for _, month in keys))
+    return MultiEntityNotice(notice, _reported_rows(notice, context), min(month for _, month in keys))

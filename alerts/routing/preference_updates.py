@@ -8,11 +8,11 @@ from datetime import datetime
 from django.db import transaction
 
 from alerts.models import DeliveryLine, Habits, Subscription
+from alerts.notices.notice_specs import SPECS, spec_of
 from alerts.routing.batching import reschedule_waiting
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences, load_preferences
 from alerts.routing.rerouting import reroute_waiting
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence
+from closing.judging.notification_schedule import Cadence
 from entities.audit_trail import Verb, person_object, record_act
 from entities.models import Person
 
@@ -29,14 +29,14 @@ def update_preferences(
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
     before = load_preferences(person)
     cadences = {
-        kind: cadence for kind, cadence in new.cadences.items() if cadence is not DEFAULT_CADENCES[kind]
+        kind: cadence
+        for kind, cadence in new.cadences.items()
+        if cadence is not spec_of(kind).cadence.default
     }
     new = replace(new, cadences=cadences)
-    Subscription.objects.filter(person=person).exclude(kind__in=[kind.value for kind in cadences]).delete()
+    Subscription.objects.filter(person=person).exclude(kind__in=cadences).delete()
     for kind, cadence in cadences.items():
-        Subscription.objects.update_or_create(
-            person=person, kind=kind.value, defaults={"rhythm": cadence.value}
-        )
+        Subscription.objects.update_or_create(person=person, kind=kind, defaults={"rhythm": cadence.value})
     if replace(new, cadences={}) == NotificationPreferences():
         Habits.objects.filter(person=person).delete()
     else:
@@ -57,14 +57,12 @@ def update_preferences(
 
 
 def _recorded(preferences: NotificationPreferences) -> dict[str, object]:
-    cadences = {**DEFAULT_CADENCES, **preferences.cadences}
-    return {
-        **{name: getattr(preferences, name) for name in HABIT_FIELDS},
-        **{kind.value: chosen.value for kind, chosen in cadences.items()},
-    }
+    defaults = {kind: spec.cadence.default for kind, spec in SPECS.items()}
+    habits = {name: getattr(preferences, name) for name in HABIT_FIELDS}
+    return habits | {kind: chosen.value for kind, chosen in {**defaults, **preferences.cadences}.items()}
 
 
-def unsubscribe(person: Person, kinds: frozenset[NoticeKind], as_of: datetime) -> NotificationPreferences:
+def unsubscribe(person: Person, kinds: frozenset[str], as_of: datetime) -> NotificationPreferences:
     """Switch these kinds off for the person; returns the preferences before."""
     with transaction.atomic():
         now = load_preferences(person)

@@ -12,18 +12,17 @@ from django.core.exceptions import ValidationError
 
 from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
 from alerts.routing.evaluation_context import EvaluationContext
-from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence, NotificationHours
 from entities.calendars import work_calendars
 from entities.models import Person
 
-CadenceChoices = dict[tuple[int, NoticeKind], Cadence]
+CadenceChoices = dict[tuple[int, str], Cadence]  # by person and kind of notice
 
 
 def chosen_cadences(people: Collection[int]) -> CadenceChoices:
     """The cadences that these people chose instead of the defaults, by person and kind, in one query."""
     rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
-    return {(person, NoticeKind(kind)): Cadence(cadence) for person, kind, cadence in rows}
+    return {(person, kind): Cadence(cadence) for person, kind, cadence in rows}
 
 
 def notification_hours_of(
@@ -66,7 +65,7 @@ class NotificationPreferences:
     `calendar` is the id of a work calendar. Raises ValidationError for settings that contradict each other.
     """
 
-    cadences: Mapping[NoticeKind, Cadence] = field(default_factory=dict)
+    cadences: Mapping[str, Cadence] = field(default_factory=dict)
     digest_at: time = DEFAULT_DIGEST_TIME
     digest_weekday: int = 0
     quiet_from: time | None = None
@@ -116,7 +115,7 @@ class NotificationPreferences:
         """The preferences in the token; raises signing.BadSignature for a token of another person."""
         cadences, texts = _signer(person).unsign_object(token)
         return cls(
-            {NoticeKind(kind): Cadence(cadence) for kind, cadence in cadences.items()},
+            {kind: Cadence(cadence) for kind, cadence in cadences.items()},
             digest_at=_clock(texts["digest_at"]) or DEFAULT_DIGEST_TIME,
             digest_weekday=int(texts["digest_weekday"]),
             quiet_from=_clock(texts["quiet_from"]),
@@ -149,7 +148,7 @@ HABIT_FIELDS = (
 def load_preferences(person: Person) -> NotificationPreferences:
     """The preferences of a person; two queries."""
     cadences = {
-        NoticeKind(kind): Cadence(cadence)
+        kind: Cadence(cadence)
         for kind, cadence in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
     }
     habits = Habits.objects.filter(person=person).first()

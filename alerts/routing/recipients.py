@@ -10,9 +10,9 @@ from datetime import date, datetime
 from django.db.models import Q
 
 from alerts.models import Destination
+from alerts.notices.notice_specs import spec_of
 from alerts.routing.alert_policy import DEFAULT_STEPS, EscalationStepRule
 from closing.calendar.instants import local_date
-from closing.judging.notice_rules import NoticeKind
 from closing.phrasing import reader_zone
 from entities.models import LegalEntity, Membership, Person, ancestor_paths
 
@@ -146,7 +146,7 @@ def _responsible_people(
 
 
 def recipients(
-    kind: NoticeKind,
+    kind: str,
     step: int,
     audience: EntityAudience,
     as_of: datetime,
@@ -156,31 +156,20 @@ def recipients(
 ) -> set[int]:
     """The recipients of one notice of an entity, whatever their preferences.
 
-    An alert goes to finance and to the responsible person. An escalation step also goes to the people whom this step
-    and those before it name (`steps` are those of the entity's group). A cleared notice goes to the recipients of the
-    problem. A notice of a connection goes to administrators, and to finance where it is stale; a missing deadline
-    goes to administrators as well, who can set one. That a permanent close was undone goes to auditors and
-    administrators, and to finance where there are none.
+    They are those of the kind's audience; `informed` received the problem that it ends. An escalation step also goes
+    to the people whom this step and those before it name (`steps` are those of the entity's group).
     """
-    if kind is NoticeKind.CLEARED:
+    spec = spec_of(kind)
+    if spec.audience.informed:
         return set(informed) & audience.members
-    if kind is NoticeKind.PERMANENT_REOPENED:
-        people = audience.members_by_role[Role.ADMINISTRATOR] | audience.members_by_role[Role.AUDITOR]
-        return people or set(audience.members_by_role[Role.FINANCE])
-    if kind is NoticeKind.REFUSED:
-        return set(audience.members_by_role[Role.ADMINISTRATOR])
-    people = set(audience.members_by_role[Role.FINANCE])
-    if kind is NoticeKind.STALE:
-        return people | audience.members_by_role[Role.ADMINISTRATOR]
-    responsible = audience.responsible_person(as_of)
+    people = {person for role in spec.audience.roles for person in audience.members_by_role[role]}
+    responsible = audience.responsible_person(as_of) if spec.audience.responsible else None
     if responsible is not None:
         people.add(responsible)
-    if kind is NoticeKind.NO_DEADLINE:
-        people |= audience.members_by_role[Role.ADMINISTRATOR]
-    if kind is NoticeKind.ESCALATION:
+    if spec.escalates:
         for rule in steps[: max(step, 1)]:
             people |= step_recipients(rule, audience)
-    return people or set(audience.members_by_role[Role.ADMINISTRATOR])
+    return people or set(audience.members_by_role[spec.audience.otherwise])
 
 
 def step_recipients(step: EscalationStepRule, audience: EntityAudience) -> set[int]:

@@ -11,12 +11,12 @@ from uuid import uuid4
 from django.db.models import Exists, OuterRef, QuerySet
 
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, MessageReason, Notice
+from alerts.notices.notice_specs import kinds_where, spec_of
 from alerts.routing.batching import PersonCadence, message_id, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import chosen_cadences
 from alerts.routing.router import route_notices
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 
 
@@ -62,10 +62,10 @@ def current_cadences(lines: Collection[DeliveryLine], context: EvaluationContext
     chosen = chosen_cadences({line.recipient_id for line in lines if line.recipient_id is not None})
     cadences = {}
     for line in lines:
-        kind, ids = NoticeKind(line.notice.kind), entity_ids[line.notice_id]
+        kind, ids = line.notice.kind, entity_ids[line.notice_id]
         in_digest = bool(ids) and all(rules(context.entities[pk].path).alerts_in_digest for pk in ids)
         cadences[line.pk] = effective_cadence(
-            kind, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest
+            spec_of(kind).cadence, chosen.get((line.recipient_id or 0, kind)), in_digest=in_digest
         )
     return cadences
 
@@ -95,7 +95,7 @@ def _fall_back(notice_ids: Collection[int], context: EvaluationContext) -> None:
     reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
     unreached = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=reaching.values("notice"))
     route_notices(
-        list(unreached.exclude(kind__in=[kind.value for kind in INFORMATIONAL_KINDS])),
+        list(unreached.exclude(kind__in=kinds_where(lambda spec: spec.informational))),
         context,
         fall_back=True,
     )

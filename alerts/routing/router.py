@@ -12,13 +12,13 @@ from functools import cache
 from django.db.models import Max
 
 from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.notices.notice_specs import spec_of
 from alerts.routing.alert_policy import EffectiveAlertRules
 from alerts.routing.batching import PersonCadence, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import CadenceChoices, chosen_cadences
 from alerts.routing.recipients import EntityAudience, load_audiences, recipients
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, PROBLEM_KINDS, NoticeKind
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import Membership
 
@@ -42,7 +42,7 @@ def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall
     for notice in notices:
         own_rules = [rules(audiences[pk].path) for pk in entity_ids[notice.pk]]
         cadences = _cadences(notice, people[notice.pk], own_rules, chosen)
-        if not cadences and notice.kind not in INFORMATIONAL_KINDS:
+        if not cadences and not spec_of(notice.kind).informational:
             # No recipient may see it, or all have switched it off: administrators receive it at the default cadence.
             administrators = people[notice.pk] if fall_back else context.role_holders.superusers
             cadences = _cadences(notice, administrators, [], {})
@@ -83,24 +83,24 @@ def _recipients_by_notice(
         if notice.group_id is not None:
             people[notice.pk] = context.role_holders.of_group_close(context.groups[notice.group_id])
             continue
-        if notice.kind == NoticeKind.READ_AGAIN.value:
+        if _ends_outage(notice):
             people[notice.pk] = {
                 person
                 for person in told_of_outages[notice.connection_id]
                 if any(audiences[pk].may_see(person) for pk in entity_ids[notice.pk])
             }
             continue
-        kind, informed = NoticeKind(notice.kind), received[notice.period_id]
+        escalates, informed = spec_of(notice.kind).escalates, received[notice.period_id]
         people[notice.pk] = {
             person
             for audience in (audiences[pk] for pk in entity_ids[notice.pk])
             for person in recipients(
-                kind,
+                notice.kind,
                 notice.step,
                 audience,
                 context.as_of,
                 informed=informed,
-                steps=steps(audience.path) if kind is NoticeKind.ESCALATION else (),
+                steps=steps(audience.path) if escalates else (),
             )
         }
     return people
@@ -130,22 +130,32 @@ def _cadences(
     notice: Notice, people: Collection[int], rules: Sequence[EffectiveAlertRules], chosen: CadenceChoices
 ) -> dict[int, Cadence]:
     """The cadence of a notice for each of these people, without those who have switched it off."""
-    kind, in_digest = NoticeKind(notice.kind), bool(rules) and all(rule.alerts_in_digest for rule in rules)
+    rule, in_digest = (
+        spec_of(notice.kind).cadence,
+        bool(rules) and all(each.alerts_in_digest for each in rules),
+    )
     cadences = {
-        person: effective_cadence(kind, chosen.get((person, kind)), in_digest=in_digest)
+        person: effective_cadence(rule, chosen.get((person, notice.kind)), in_digest=in_digest)
         for person in sorted(people)
     }
     return {person: cadence for person, cadence in cadences.items() if cadence is not Cadence.NEVER}
 
 
+def _ends_problem(notice: Notice) -> bool:
+    return notice.period_id is not None and bool(spec_of(notice.kind).ends)
+
+
+def _ends_outage(notice: Notice) -> bool:
+    return notice.connection_id is not None and bool(spec_of(notice.kind).ends)
+
+
 def _problem_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, set[int]]:
     """The readers (`recipient` or `destination`) who received, or will, a problem of each period now cleared."""
     readers: dict[int | None, set[int]] = defaultdict(set)
-    periods = {notice.period_id for notice in notices if notice.kind == NoticeKind.CLEARED.value}
-    if periods:
+    if ends := list(filter(_ends_problem, notices)):
         lines = DeliveryLine.objects.filter(
-            notice__period__in=periods,
-            notice__kind__in=PROBLEM_KINDS,
+            notice__period__in={notice.period_id for notice in ends},
+            notice__kind__in={kind for notice in ends for kind in spec_of(notice.kind).ends},
             left_out="",
             delivery__state__in=Delivery.REACHING_STATES,
         )
@@ -156,12 +166,12 @@ def _problem_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, s
 
 def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, set[int]]:
     """The readers (`recipient` or `destination`) who received the trouble of each connection that is read again."""
-    ends = [notice for notice in notices if notice.kind == NoticeKind.READ_AGAIN.value]
+    ends = list(filter(_ends_outage, notices))
     readers: dict[int | None, set[int]] = defaultdict(set)
     if not ends:
         return readers
-    connections = {notice.connection_id for notice in ends}
-    earlier = Notice.objects.filter(kind=NoticeKind.READ_AGAIN.value, connection__in=connections)
+    connections, kinds = {notice.connection_id for notice in ends}, {notice.kind for notice in ends}
+    earlier = Notice.objects.filter(kind__in=kinds, connection__in=connections)
     reported = dict(
         earlier.exclude(pk__in=[notice.pk for notice in ends])
         .order_by()
@@ -172,7 +182,7 @@ def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, se
         notice__connection__in=connections,
         left_out="",
         delivery__state__in=[Delivery.State.SENT, Delivery.State.SENDING],
-    ).exclude(notice__kind=NoticeKind.READ_AGAIN.value)
+    ).exclude(notice__kind__in=kinds)
     for connection, raised_at, pk in lines.values_list("notice__connection", "notice__raised_at", reader):
         if pk is not None and (connection not in reported or raised_at > reported[connection]):
             readers[connection].add(pk)
@@ -184,9 +194,9 @@ def _destinations_by_notice(
 ) -> dict[int, list[int]]:
     """The notices that each destination receives, both by id; destinations without one are left out."""
     received: dict[int, list[int]] = defaultdict(list)
-    kinds = {notice.kind for notice in notices}
-    if NoticeKind.READ_AGAIN.value in kinds:  # the end of trouble goes where the trouble went
-        kinds |= {NoticeKind.STALE.value, NoticeKind.REFUSED.value}
+    # The end of trouble goes where the trouble went.
+    ended = (spec_of(notice.kind).ends for notice in notices if _ends_outage(notice))
+    kinds = {notice.kind for notice in notices}.union(*ended)
     destinations = [row for row in context.destinations if kinds.intersection(row.kinds)]
     if not destinations:
         return received
@@ -197,9 +207,9 @@ def _destinations_by_notice(
             paths = {context.groups[notice.group_id]}
         for row in destinations:
             chosen = notice.kind in row.kinds and any(path.startswith(row.group.path) for path in paths)
-            if notice.kind == NoticeKind.READ_AGAIN.value:
+            if _ends_outage(notice):
                 chosen = row.pk in told_of_outages[notice.connection_id]
-            elif notice.kind == NoticeKind.CLEARED.value:
+            elif _ends_problem(notice):
                 chosen = chosen and row.pk in problems[notice.period_id]
             if chosen:
                 received[row.pk].append(notice.pk)

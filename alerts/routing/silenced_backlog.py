@@ -11,20 +11,18 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from alerts.models import DeliveryLine, LineReason, Notice
+from alerts.notices.notice_specs import spec_of
 from alerts.routing.batching import MessageKey, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.rerouting import current_cadences
-from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
-
-_NEVER_SILENCED = {NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED, NoticeKind.GROUP_CLOSED}
 
 
 def is_silenced(notice: Notice, entities: Collection[int], silenced: Collection[int]) -> bool:
     """Whether a notice about these entities is held back wholly while the entities `silenced` are."""
-    if NoticeKind(notice.kind) in _NEVER_SILENCED or not entities:
+    if not entities or not spec_of(notice.kind).silenceable:
         return False
     return all(entity in silenced for entity in entities)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alerts.models import Notice, ProofRun
+from alerts.notices.notice_specs import SPECS
 from alerts.reason_words import reason_words
 from board.notifications.alerts_summary import alerts_summary, nothing_yet_message
 from board.notifications.mail_preview import mail_folder
@@ -23,7 +24,7 @@ from board.notifications.notice_list import (
     readings_by_notice,
     visible_notices,
 )
-from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, NoticeSummary
+from board.notifications.notice_phrasing import NoticeSummary
 from board.notifications.open_alerts import OpenAlert, open_alerts
 from board.reports.overdue_queue import QueueDetails, queue_details
 from board.reports.report_page import render_report
@@ -45,7 +46,6 @@ from closing.scoreboard.row import Row
 
 PAGE_SIZE = 50  # notices on a page, and episodes above them
 _FILTER_NAMES = ("group", "country", "erp", "owner")
-_KINDS = {EVERY_KIND: "All", **{kind.value: name for kind, name in NOTICE_KIND_LABELS.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,9 @@ def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, 
         bar,
         chips=[],
         first=[
-            _select("kind", "Kind", list(_KINDS.items()), filters.kind, default_label="All but reminders"),
+            _select(
+                "kind", "Kind", list(_kind_labels().items()), filters.kind, default_label="All but reminders"
+            ),
             _select("message", "Message", list(MESSAGE_FILTERS.items()), filters.message),
             _select(
                 "for",
@@ -191,6 +193,10 @@ def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, 
         hidden=BoardQuery(at=query.at).pairs(),
         clear=build_url(path, BoardQuery(at=query.at)),
     )
+
+
+def _kind_labels() -> dict[str, str]:
+    return {EVERY_KIND: "All", **{kind: spec.label for kind, spec in SPECS.items()}}
 
 
 def _select(
@@ -212,7 +218,7 @@ def _month_options(board_request: BoardRequest) -> list[tuple[str, str]]:
 
 def _describe_query(query: BoardQuery, filters: NoticeFilter, board: Scoreboard) -> list[str]:
     notice_params = [
-        ("Kind", _KINDS.get(filters.kind, "")),
+        ("Kind", _kind_labels().get(filters.kind, "")),
         ("Message", MESSAGE_FILTERS.get(filters.message, "")),
         ("Month", month_and_year(filters.month) if filters.month else ""),
     ]
@@ -231,27 +237,20 @@ def _describe_query(query: BoardQuery, filters: NoticeFilter, board: Scoreboard)
 def _history_entry(
     notice: Notice, rows: Mapping[int, Row], summarizer: NoticeSummarizer
 ) -> NoticeHistoryEntry:
-    board_request = summarizer.board_request
+    at, entity_id = summarizer.board_request.query.at, 0
     if notice.group is not None and notice.month is not None:
-        board = BoardQuery(month=notice.month, group=notice.group.code, at=board_request.query.at)
-        url = board.url(reverse("scoreboard"))
-        return NoticeHistoryEntry(
-            notice.group.name, month_and_year(notice.month), url, summarizer.summarize(notice, None, 0)
-        )
-    if notice.connection is not None:
-        name = notice.connection.name
-        url = BoardQuery(erp=name, at=board_request.query.at).url(reverse("scoreboard"))
-        return NoticeHistoryEntry(name, "connection", url, summarizer.summarize(notice, None, 0))
-    if notice.period is None:
+        name, about = notice.group.name, month_and_year(notice.month)
+        url = BoardQuery(month=notice.month, group=notice.group.code, at=at).url(reverse("scoreboard"))
+    elif notice.connection is not None:
+        name, about = notice.connection.name, "connection"
+        url = BoardQuery(erp=name, at=at).url(reverse("scoreboard"))
+    elif notice.period is not None:
+        entity, month = notice.period.entity, notice.period.reporting_month
+        name, about, entity_id = entity.name, month_and_year(month), entity.pk
+        url = BoardQuery(month=month, at=at).url(reverse("entity", args=[entity.code]))
+    else:
         raise ValueError(f"notice {notice.pk} is about nothing")
-    entity = notice.period.entity
-    month = notice.period.reporting_month
-    return NoticeHistoryEntry(
-        entity.name,
-        month_and_year(month),
-        _url(entity.code, month, summarizer.board_request),
-        summarizer.summarize(notice, rows.get(entity.pk), entity.pk),
-    )
+    return NoticeHistoryEntry(name, about, url, summarizer.summarize(notice, rows.get(entity_id), entity_id))
 
 
 def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer) -> OpenAlertItem:
@@ -290,7 +289,3 @@ def _no_notice_reason(alert: OpenAlert, as_of: datetime, *, past: bool) -> str:
     if not alert.row.fresh or alert.row.standing.unconfirmed:
         return f"No alert yet: it {reason_words(NoticeReason.NOT_CONFIRMED)}."
     return "The alert goes out within a minute."
-
-
-def _url(code: str, month: date, board_request: BoardRequest) -> str:
-    return BoardQuery(month=month, at=board_request.query.at).url(reverse("entity", args=[code]))

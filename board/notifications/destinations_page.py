@@ -9,28 +9,12 @@ from django.db.models import Count, Max, Q
 
 from alerts.channels.kinds import destination_kinds, signs_posts
 from alerts.models import Channel, Delivery, Destination, Trouble
+from alerts.notices.notice_specs import spec_of
 from alerts.outbox.stats import ChannelStats, channel_stats
 from board.notifications.forms import DestinationForm
-from board.notifications.notice_phrasing import NOTICE_KIND_LABELS, DeliveryState
+from board.notifications.notice_phrasing import DeliveryState
 from board.web import labels
 from board.web.board_request import BoardRequest
-from closing.judging.notice_rules import NoticeKind
-
-_KIND_DESCRIPTIONS = {
-    NoticeKind.ALERT: "overdue by more than the alert line",
-    NoticeKind.ESCALATION: "still not closed at a later step",
-    NoticeKind.UNCONFIRMED: "alerting by today’s date, and cannot be read",
-    NoticeKind.REOPENED: "was closed and has been reopened",
-    NoticeKind.PERMANENT_REOPENED: "was permanently closed and has been reopened",
-    NoticeKind.CLEARED: "closed after its alert",
-    NoticeKind.DUE_SOON: "the deadline is near",
-    NoticeKind.LATE: "each day that an entity is overdue",
-    NoticeKind.NO_DEADLINE: "the month has ended with no deadline set",
-    NoticeKind.STALE: "an ERP not read for longer than its limit",
-    NoticeKind.REFUSED: "access refused by an ERP",
-    NoticeKind.READ_AGAIN: "a connection that was posted as not read is read again",
-    NoticeKind.GROUP_CLOSED: "every entity of a group has closed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +72,7 @@ def destination_lines(
                 kind=destination.get_kind_display(),
                 group=destination.group.name,
                 host=f"{destination.host}/…",
-                kinds=", ".join(NOTICE_KIND_LABELS[NoticeKind(item)] for item in destination.kinds),
+                kinds=", ".join(spec_of(item).label for item in destination.kinds),
                 enabled=destination.enabled,
                 signed=signs_posts(destination),
                 waiting=stats.waiting,
@@ -168,5 +152,5 @@ def destination_form_context(form: DestinationForm) -> dict[str, object]:
     return {
         "form": form,
         "channels": [(option, destination_kinds()[option.data["value"]].help) for option in channels],
-        "kinds": [(option, _KIND_DESCRIPTIONS[NoticeKind(option.data["value"])]) for option in form["kinds"]],
+        "kinds": [(option, spec_of(option.data["value"]).post_help) for option in form["kinds"]],
     }

@@ -14,22 +14,17 @@ from django.http import Http404, QueryDict
 from alerts.channels.destinations import LONGEST_NAME, DestinationSpec, destination_address
 from alerts.channels.kinds import destination_kinds
 from alerts.models import Destination
+from alerts.notices.notice_specs import SPECS, kinds_where
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy
 from alerts.routing.preferences import HABIT_FIELDS, NotificationPreferences
 from alerts.routing.silences import LONGEST_REASON, SilenceTarget, silenceable_groups
 from alerts.sanitize import one_line
-from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web.board_request import BoardRequest
 from board.web.forms import ClockField, DayField, DaysField, LineField, PlainTextField, one_message
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import Cadence, allowed_cadences
+from closing.judging.notification_schedule import Cadence, CadenceRule, allowed_cadences
 from entities.models import Group, Membership, Person, WorkCalendar
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-DEFAULT_KINDS = (
-    *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED),
-    *(NoticeKind.CLEARED, NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.GROUP_CLOSED),
-)
 _NO_TIME = "“%(typed)s” is not a time. Write it like {}."
 _NO_DAY_AWAY = "“%(typed)s” is not a date. Write it like 2026-08-03."
 
@@ -107,20 +102,20 @@ class PreferencesForm(forms.Form):
             empty_value=None,
             error_messages=one_message("Choose one of these calendars."),
         )
-        for kind in NoticeKind:
-            self.fields[f"kind-{kind.value}"] = forms.TypedChoiceField(
+        for kind, spec in SPECS.items():
+            self.fields[f"kind-{kind}"] = forms.TypedChoiceField(
                 choices=[(cadence.value, cadence.value) for cadence in Cadence],
                 coerce=Cadence,
                 required=False,
                 empty_value=None,
                 initial=current.cadences.get(kind),
-                validators=[partial(_check_cadence, kind)],
+                validators=[partial(_check_cadence, spec.cadence)],
                 error_messages=one_message("Choose one of these."),
             )
 
     def preferences(self) -> NotificationPreferences:
         """The preferences of a valid form; raises ValidationError for settings that contradict each other."""
-        cadences = {kind: self.cleaned_data[f"kind-{kind.value}"] for kind in NoticeKind}
+        cadences = {kind: self.cleaned_data[f"kind-{kind}"] for kind in SPECS}
         chosen = {kind: cadence for kind, cadence in cadences.items() if cadence is not None}
         fields = {name: self.cleaned_data[name] for name in (*HABIT_FIELDS, "calendar")}
         return NotificationPreferences({**self._current.cadences, **chosen}, **fields)
@@ -132,8 +127,8 @@ class UndoForm(forms.Form):
     undo = PlainTextField(required=False)
 
 
-def _check_cadence(kind: NoticeKind, cadence: str) -> None:
-    if cadence not in {option.value for option in allowed_cadences(kind, in_digest=True)}:
+def _check_cadence(rule: CadenceRule, cadence: str) -> None:
+    if cadence not in {option.value for option in allowed_cadences(rule, in_digest=True)}:
         raise ValidationError("That cannot be chosen for these.")
 
 
@@ -153,8 +148,7 @@ class DestinationForm(forms.Form):
         },
     )
     kinds = forms.TypedMultipleChoiceField(
-        choices=[(kind.value, NOTICE_KIND_LABELS[kind]) for kind in NoticeKind],
-        coerce=NoticeKind,
+        choices=lambda: [(kind, spec.label) for kind, spec in SPECS.items()],
         error_messages=one_message("Choose at least one kind of notification."),
     )
 
@@ -162,11 +156,12 @@ class DestinationForm(forms.Form):
         self, groups: Sequence[Group], data: Mapping[str, Any] | None, destination: Destination | None = None
     ) -> None:
         """The form of a new destination, or of `destination`: it keeps its kind, and may keep its address."""
-        initial = (
-            {"kind": next(iter(destination_kinds())), "group": groups[0].code, "kinds": DEFAULT_KINDS}
-            if destination is None
-            else {"name": destination.name, "group": destination.group.code, "kinds": destination.kinds}
-        )
+        initial: dict[str, object]
+        if destination is None:
+            first, posted = next(iter(destination_kinds())), kinds_where(lambda spec: spec.posted)
+            initial = {"kind": first, "group": groups[0].code, "kinds": posted}
+        else:
+            initial = {"name": destination.name, "group": destination.group.code, "kinds": destination.kinds}
         super().__init__(data, initial=initial)
         top_level = min(group.path.count("/") for group in groups)
         self.fields["group"] = forms.TypedChoiceField(

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from django.db.models import Q
 
 from alerts.models import DeliveryLine, Notice
+from alerts.notices.notice_specs import kinds_where
 from board.notifications.notice_list import administered_entity_ids, delivery_lines_by_notice, visible_notices
 from board.notifications.notice_phrasing import NoticeSummary, ReadingsByNotice, summarize_notice
 from board.web.board_request import BoardRequest
-from closing.judging.notice_rules import NoticeKind
 from closing.scoreboard.row import Row
 
 
@@ -43,7 +43,7 @@ def notices_of_period(
 ) -> list[NoticeSummary]:
     """The notices of one period up to the moment of the request, newest first; for the entity's page.
 
-    Of the daily reminders that it is late, only the newest is included.
+    Of a kind that repeats each day, only the newest is included.
     """
     if period_id is None:
         return []
@@ -52,8 +52,9 @@ def notices_of_period(
         .filter(period=period_id)
         .select_related("policy_version__policy", "period")
     )
-    newest = visible.filter(kind=NoticeKind.LATE.value).values("pk")[:1]
-    notices = list(visible.exclude(~Q(pk__in=newest), kind=NoticeKind.LATE.value))
+    repeating = kinds_where(lambda spec: spec.cadence.repeats)
+    newest = visible.filter(kind__in=repeating).order_by("kind", "-raised_at", "-pk").distinct("kind")
+    notices = list(visible.exclude(~Q(pk__in=newest.values("pk")), kind__in=repeating))
     lines = delivery_lines_by_notice(notices) if notices else {}
     summarizer = NoticeSummarizer(
         board_request, lines, administered_entity_ids(board_request, lines, [entity_id])

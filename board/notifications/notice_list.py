@@ -8,17 +8,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
 from alerts.models import DeliveryLine, Notice
+from alerts.notices.notice_specs import kinds_where
 from board.notifications.notice_phrasing import DeliveryState, ReadingsByNotice
 from board.web.board_request import BoardRequest
 from board.web.filters import group_and_descendants
 from board.web.params import EVERY_KIND, NoticeFilter
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from entities.access import administered_entities
 from entities.models import Membership
 from periods.snapshot.freshness import readings_of_connections
-
-DIGEST_ONLY_KINDS = [NoticeKind.LATE.value, NoticeKind.DUE_SOON.value, NoticeKind.NO_DEADLINE.value]
 
 
 def visible_notices(board_request: BoardRequest) -> QuerySet[Notice]:
@@ -61,7 +59,7 @@ def filtered_notices(
     if query.erp:
         notices = notices.filter(period__entity__connection__name=query.erp)
     if not filters.kind:
-        notices = notices.exclude(kind__in=DIGEST_ONLY_KINDS)
+        notices = notices.exclude(kind__in=kinds_where(lambda spec: spec.is_reminder))
     elif filters.kind != EVERY_KIND:
         notices = notices.filter(kind=filters.kind)
     if filters.month is not None:
@@ -75,7 +73,7 @@ def _message_condition(message: str) -> Q:
     lines = DeliveryLine.objects.filter(notice=OuterRef("pk"))
     match message:
         case "nobody":
-            return ~Q(Exists(lines)) & ~Q(kind__in=INFORMATIONAL_KINDS)
+            return ~Q(Exists(lines)) & ~Q(kind__in=kinds_where(lambda spec: spec.informational))
         case "cancelled":
             return Q(Exists(lines.filter(Q(delivery__state=DeliveryState.CANCELLED) | ~Q(left_out=""))))
         case "waiting":

@@ -3,65 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.notices.notice_specs import spec_of
 from alerts.reason_words import reason_words
 from board.web import labels
 from board.web.readers import Reader
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeReason
 from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 
 DeliveryState = Delivery.State
 
-NOTICE_KIND_LABELS = {
-    NoticeKind.ALERT: "Alert",
-    NoticeKind.ESCALATION: "Escalation",
-    NoticeKind.UNCONFIRMED: "Cannot be read",
-    NoticeKind.REOPENED: "Reopened",
-    NoticeKind.PERMANENT_REOPENED: "Permanent close undone",
-    NoticeKind.CLEARED: "Cleared",
-    NoticeKind.DUE_SOON: "Due soon",
-    NoticeKind.LATE: "Overdue",
-    NoticeKind.NO_DEADLINE: "No deadline set",
-    NoticeKind.STALE: "Connection not read",
-    NoticeKind.REFUSED: "Access refused",
-    NoticeKind.READ_AGAIN: "Read again",
-    NoticeKind.GROUP_CLOSED: "Group closed",
-}
-_ICONS = {
-    NoticeKind.ALERT: "warning",
-    NoticeKind.ESCALATION: "warning",
-    NoticeKind.UNCONFIRMED: "unknown",
-    NoticeKind.REOPENED: "reopened",
-    NoticeKind.PERMANENT_REOPENED: "reopened",
-    NoticeKind.CLEARED: "closed",
-    NoticeKind.DUE_SOON: "open",
-    NoticeKind.LATE: "warning",
-    NoticeKind.NO_DEADLINE: "warning",
-    NoticeKind.STALE: "stale",
-    NoticeKind.REFUSED: "warning",
-    NoticeKind.READ_AGAIN: "closed",
-    NoticeKind.GROUP_CLOSED: "closed",
-}
-_TONES = {
-    NoticeKind.ALERT: "alert",
-    NoticeKind.ESCALATION: "alert",
-    NoticeKind.UNCONFIRMED: "unsure",
-    NoticeKind.REOPENED: "alert",
-    NoticeKind.PERMANENT_REOPENED: "alert",
-    NoticeKind.CLEARED: "ok",
-    NoticeKind.DUE_SOON: "quiet",
-    NoticeKind.LATE: "alert",
-    NoticeKind.NO_DEADLINE: "alert",
-    NoticeKind.STALE: "unsure",
-    NoticeKind.REFUSED: "alert",
-    NoticeKind.READ_AGAIN: "ok",
-    NoticeKind.GROUP_CLOSED: "ok",
-}
 NOBODY = "Nobody to notify"
 NOT_SENT = "Not sent"
 _NO_RECIPIENT_DETAIL = "No owner, finance staff or administrator has a role for it. Give somebody one."
@@ -121,12 +77,11 @@ def summarize_notice(
     whose policy version has none. A mail server's reply is included for `to_administrators` only, as it may hold
     addresses.
     """
-    kind = NoticeKind(notice.kind)
-    name = NOTICE_KIND_LABELS[kind] + (f", step {notice.step}" if kind is NoticeKind.ESCALATION else "")
+    spec = spec_of(notice.kind)
     return NoticeSummary(
-        kind=name,
-        icon=_ICONS[kind],
-        tone=_TONES[kind],
+        kind=f"{spec.label}, step {notice.step}" if spec.escalates else spec.label,
+        icon=spec.icon,
+        tone=spec.tone,
         when=labels.clock(notice.raised_at, reader.zone, as_of),
         iso=labels.iso(notice.raised_at) or "",
         reason=_reason(notice, reader, as_of, unit),
@@ -216,29 +171,14 @@ def _messages(
             message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
             recipients.setdefault(message, []).append(line.delivery.to)
     if not recipients:
-        if notice.kind == NoticeKind.CLEARED.value:
-            return [DeliverySummary("info", "No alert had been sent, so its close is not reported", "quiet")]
-        if notice.kind == NoticeKind.READ_AGAIN.value:
-            text = "No notice of the trouble had been sent, so its end is not reported"
-            return [DeliverySummary("info", text, "quiet")]
-        if notice.kind in INFORMATIONAL_KINDS:
-            return [DeliverySummary("info", "Not sent: nobody has a role for the group itself", "quiet")]
+        if unsent := spec_of(notice.kind).unsent:
+            return [DeliverySummary("info", unsent, "quiet")]
         return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
     summaries = []
     for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
         names = sorted(people, key=str.casefold)
         shown = names if len(names) <= _MAX_NAMES + 1 else names[:_MAX_NAMES]
-        summaries.append(
-            DeliverySummary(
-                message.icon,
-                message.text,
-                message.tone,
-                shown,
-                names[len(shown) :],
-                message.detail,
-                message.reason,
-            )
-        )
+        summaries.append(replace(message, to=shown, rest=names[len(shown) :]))
     return summaries
 
 

@@ -12,13 +12,13 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Q
 
 from alerts.models import DeliveryLine, LineReason, Notice, Overrun
-from board.notifications.notice_list import DIGEST_ONLY_KINDS, visible_notices
+from alerts.notices.notice_specs import kinds_where, spec_of
+from board.notifications.notice_list import visible_notices
 from board.notifications.notice_phrasing import DeliveryState
 from board.reports.overdue_queue import OverdueQueue, overdue_queue
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from closing.calendar.instants import local_date, zone_named
-from closing.judging.notice_rules import INFORMATIONAL_KINDS, NoticeKind
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from periods.lookups import watched_since
@@ -26,7 +26,6 @@ from periods.snapshot.builder import take_snapshots
 
 # Reasons of lines that are owed to nobody: the person may not see the entity, or does not want to hear of it.
 _NOT_OWED = (LineReason.NOT_VISIBLE, LineReason.RECIPIENT_UNSUBSCRIBED)
-_OPENING_KINDS = [NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value, NoticeKind.REOPENED.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class OpenAlert:
     def lacks_recipient(self) -> bool:
         """Whether a notice has no recipient."""
         return any(
-            notice.pk not in self.states for notice in self.notices if notice.kind not in INFORMATIONAL_KINDS
+            notice.pk not in self.states for notice in self.notices if not spec_of(notice.kind).informational
         )
 
     @cached_property
@@ -132,7 +131,8 @@ def _rows_with_notices(
     board_request: BoardRequest, queue: OverdueQueue, known_keys: Collection[tuple[int, date]]
 ) -> dict[tuple[int, date], Row]:
     """Rows of open periods with a notice that are not in `known_keys`, the rows past the line."""
-    notices = visible_notices(board_request).filter(kind__in=_OPENING_KINDS)
+    opening = kinds_where(lambda spec: spec.opens_alert)
+    notices = visible_notices(board_request).filter(kind__in=opening)
     if not board_request.past:
         notices = notices.exclude(period__state="closed")
     keys = set(notices.order_by().values_list("period__entity", "period__reporting_month").distinct())
@@ -163,15 +163,15 @@ def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, 
             closes_by_period[period].append(closed_at)
     notices_by_period: dict[int, list[Notice]] = defaultdict(list)
     notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(
-        kind__in=DIGEST_ONLY_KINDS
+        kind__in=kinds_where(lambda spec: spec.is_reminder)
     )
     for notice in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = notice.period_id or 0
         closes = closes_by_period[period]
-        if notice.kind in (NoticeKind.REOPENED.value, NoticeKind.PERMANENT_REOPENED.value):
-            in_running_episode = not closes or notice.raised_at > max(closes)
-        else:
+        if spec_of(notice.kind).of_overrun:
             in_running_episode = notice.episode == len(closes) + 1
+        else:
+            in_running_episode = not closes or notice.raised_at > max(closes)
         if in_running_episode:
             notices_by_period[period].append(notice)
     return notices_by_period

@@ -10,24 +10,17 @@ from django.db.models import Q
 from django.forms import BoundField
 
 from alerts.models import Delivery
+from alerts.notices.notice_specs import SPECS
+from alerts.notices.spec import NoticeSpec
 from alerts.routing.alert_policy import load_alert_policies
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.preferences import NotificationPreferences, notification_hours_of
 from board.notifications.forms import PreferencesForm
 from board.notifications.notice_list import visible_notices
-from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.instants import local_date
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import (
-    DEFAULT_CADENCES,
-    MANDATORY_KINDS,
-    Cadence,
-    allowed_cadences,
-    effective_cadence,
-    next_send_at,
-)
+from closing.judging.notification_schedule import Cadence, allowed_cadences, effective_cadence, next_send_at
 from closing.phrasing import day_and_clock
 from entities.models import WorkCalendar
 
@@ -36,22 +29,6 @@ CADENCE_LABELS = {
     Cadence.DAILY: "Daily digest",
     Cadence.WEEKLY: "Weekly digest",
     Cadence.NEVER: "Never",
-}
-NOTICE_KIND_HELP = {
-    NoticeKind.ALERT: "An entity is overdue by more than its alert line.",
-    NoticeKind.ESCALATION: "It is still not closed at the next step of its group’s escalation.",
-    NoticeKind.UNCONFIRMED: "An entity that cannot be read is alerting by today’s date.",
-    NoticeKind.REOPENED: "A closed period was reopened.",
-    NoticeKind.PERMANENT_REOPENED: "A permanently closed period was reopened, which Finance & Operations"
-    " should not allow. Auditors and administrators receive it.",
-    NoticeKind.CLEARED: "An entity that had alerted has closed, and how late it was.",
-    NoticeKind.DUE_SOON: "A deadline is a few working days ahead, and the entity is not closed yet.",
-    NoticeKind.LATE: "Each overdue entity, every day; in a digest only.",
-    NoticeKind.NO_DEADLINE: "A month has ended with no deadline set.",
-    NoticeKind.STALE: "An ERP was not read for longer than its limit.",
-    NoticeKind.REFUSED: "An ERP refuses access. Administrators of its entities receive this.",
-    NoticeKind.READ_AGAIN: "A connection that you received a notice about is read again.",
-    NoticeKind.GROUP_CLOSED: "Every entity of one of your groups has closed.",
 }
 _LOCKED_TEXT = (
     "Always at once and required. An administrator can allow digests in the alert rules of the group."
@@ -110,19 +87,11 @@ def subscriptions_page(
 ) -> SubscriptionsPage:
     """The page for the person of the request; the number of queries does not depend on what they may see."""
     locked, in_digest = _mandatory_rule(board_request)
-    choices = [_choice(kind, form, locked, in_digest=in_digest) for kind in NOTICE_KIND_LABELS]
+    choices = [(spec, _choice(spec, form, locked, in_digest=in_digest)) for spec in SPECS.values()]
     owned, deputised = _deputy_assignments(board_request)
     return SubscriptionsPage(
-        mandatory=[
-            choice
-            for kind, choice in zip(NOTICE_KIND_LABELS, choices, strict=True)
-            if kind in MANDATORY_KINDS
-        ],
-        optional=[
-            choice
-            for kind, choice in zip(NOTICE_KIND_LABELS, choices, strict=True)
-            if kind not in MANDATORY_KINDS
-        ],
+        mandatory=[choice for spec, choice in choices if spec.cadence.mandatory],
+        optional=[choice for spec, choice in choices if not spec.cadence.mandatory],
         form=form,
         zone=board_request.reader.zone_name,
         next=_upcoming_digests(board_request, preferences, in_digest=in_digest),
@@ -133,19 +102,18 @@ def subscriptions_page(
     )
 
 
-def _choice(kind: NoticeKind, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
-    field, mandatory = form[f"kind-{kind.value}"], kind in MANDATORY_KINDS
-    options = allowed_cadences(kind, in_digest=in_digest)
+def _choice(spec: NoticeSpec, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
+    field, options = form[f"kind-{spec.kind}"], allowed_cadences(spec.cadence, in_digest=in_digest)
     typed = field.value()
     chosen = Cadence(typed) if typed in {option.value for option in Cadence} else None
-    current = effective_cadence(kind, chosen, in_digest=in_digest)
+    current = effective_cadence(spec.cadence, chosen, in_digest=in_digest)
     return CadenceChoice(
         field=field,
-        label=NOTICE_KIND_LABELS[kind],
-        about=NOTICE_KIND_HELP[kind],
+        label=spec.label,
+        about=spec.help,
         options=[(option.value, CADENCE_LABELS[option], option is current) for option in options],
-        default=CADENCE_LABELS[DEFAULT_CADENCES[kind]],
-        locked=locked if mandatory else "",
+        default=CADENCE_LABELS[spec.cadence.default],
+        locked=locked if spec.cadence.mandatory else "",
     )
 
 
@@ -178,7 +146,8 @@ def _upcoming_digests(
 ) -> list[str]:
     """A sentence for each upcoming digest and its notices, and for messages held back by quiet hours."""
     cadences = {
-        effective_cadence(kind, preferences.cadences.get(kind), in_digest=in_digest) for kind in NoticeKind
+        effective_cadence(spec.cadence, preferences.cadences.get(kind), in_digest=in_digest)
+        for kind, spec in SPECS.items()
     }
     waiting = {
         Cadence(delivery.rhythm): delivery

@@ -13,12 +13,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
+from alerts.notices.notice_specs import SPECS, spec_of
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.forms import UndoForm
-from board.notifications.notice_phrasing import NOTICE_KIND_LABELS
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import DEFAULT_CADENCES, Cadence, effective_cadence
+from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import Person
 from infra.audit.origin import acting, current_origin
 
@@ -45,7 +44,7 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     with acting(replace(current_origin(), through="link")):
         if before is not None:
             current = load_preferences(person)
-            cadences = {kind: before.cadences.get(kind, DEFAULT_CADENCES[kind]) for kind in kinds}
+            cadences = {kind: before.cadences.get(kind, spec_of(kind).cadence.default) for kind in kinds}
             cadences = {**current.cadences, **cadences}
             update_preferences(person, replace(current, cadences=cadences), now())
             return _page(request, {**context, "state": "undone"})
@@ -54,13 +53,13 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     return _page(request, {**context, "state": "done", "undo": previous.token(person) if was_on else ""})
 
 
-def _effective_cadences(person: Person, kinds: frozenset[NoticeKind]) -> dict[NoticeKind, Cadence]:
+def _effective_cadences(person: Person, kinds: frozenset[str]) -> dict[str, Cadence]:
     chosen = load_preferences(person).cadences
-    return {kind: effective_cadence(kind, chosen.get(kind)) for kind in kinds}
+    return {kind: effective_cadence(spec_of(kind).cadence, chosen.get(kind)) for kind in kinds}
 
 
-def _names(kinds: frozenset[NoticeKind]) -> Sequence[str]:
-    return [name for kind, name in NOTICE_KIND_LABELS.items() if kind in kinds]
+def _names(kinds: frozenset[str]) -> Sequence[str]:
+    return [spec_of(kind).label for kind in dict.fromkeys([*SPECS, *sorted(kinds)]) if kind in kinds]
 
 
 def _page(request: HttpRequest, context: dict[str, object], *, status: int = 200) -> HttpResponse:

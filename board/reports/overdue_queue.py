@@ -10,6 +10,7 @@ from functools import cached_property
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alerts.models import DeliveryLine, Notice, Overrun
+from alerts.notices.notice_specs import kinds_where
 from board.web import labels
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
@@ -18,7 +19,6 @@ from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
 from closing.judging.alerting_queue import OverdueEntity, first_alerting_day, overdue_entities
-from closing.judging.notice_rules import NoticeKind
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.phrasing import (
@@ -189,7 +189,7 @@ def _unaddressed(period_ids: Sequence[int | None], as_of: datetime) -> frozenset
     """The periods whose newest alert is in no message."""
     alerts = Notice.objects.filter(
         period__in=period_ids,
-        kind__in=[NoticeKind.ALERT.value, NoticeKind.UNCONFIRMED.value],
+        kind__in=kinds_where(lambda spec: spec.first_of_overrun),
         raised_at__lte=as_of,
     )
     newest = alerts.order_by("period", "-raised_at", "-pk").distinct("period")

@@ -8,9 +8,9 @@ from datetime import date
 
 from django.http import QueryDict
 
+from alerts.notices.notice_specs import SPECS
 from board.web.board_query import BoardQuery, InvalidQuery
 from closing.calendar.months import parse_month
-from closing.judging.notice_rules import NoticeKind
 
 EVERY_KIND = "all"  # by default, the daily reminders of digests are hidden
 
@@ -37,7 +37,7 @@ class NoticeFilter:
         """The filter of a URL's parameters; the query's month applies without `for`. Raises InvalidQuery."""
         kind, message = params.get("kind", ""), params.get("message", "")
         for name, text, choices in (
-            ("kind", kind, [EVERY_KIND, *(kind.value for kind in NoticeKind)]),
+            ("kind", kind, [EVERY_KIND, *SPECS]),
             ("message", message, MESSAGE_FILTERS),
         ):
             if text and text not in choices:

@@ -39,13 +39,6 @@ class NoticeKind(StrEnum):
 
 
 _WEEKDAYS = WorkdayCalendar("weekdays")
-# Kinds whose readers are owed the good news later; DUE_SOON is none of them.
-PROBLEM_KINDS = frozenset(
-    {NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED, NoticeKind.REOPENED, NoticeKind.LATE}
-)
-INFORMATIONAL_KINDS = frozenset(
-    {NoticeKind.CLEARED, NoticeKind.READ_AGAIN, NoticeKind.GROUP_CLOSED}
-)  # good news, no call to act
 
 
 class NoticeReason(StrEnum):
@@ -102,7 +95,7 @@ class NoticeInputs:
     no_deadline: bool = False
     silenced: bool = False
     never_read: bool = False
-    already_notified: Set[tuple[NoticeKind, int]] = frozenset()
+    already_notified: Set[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +127,20 @@ def _before_silence(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> li
         return [_once_confirmed(inputs, NoticeKind.NO_DEADLINE, NoticeReason.WITHOUT_A_DEADLINE)]
     if inputs.due_soon:
         return [_once_confirmed(inputs, NoticeKind.DUE_SOON, NoticeReason.DUE_IN_DAYS)]
-    decisions = [_alert(inputs)]
+    within = None if inputs.past_line else NoticeReason.WITHIN_THE_LINE
+    expected = NoticeReason.CLOSE_EXPECTED if inputs.close_expected else None
+    decisions = [_once_confirmed(inputs, NoticeKind.ALERT, NoticeReason.PAST_THE_LINE, wait=within)]
     if (NoticeKind.ALERT, 0) in inputs.already_notified or decisions[0].due:
-        for step, days in enumerate(escalate_after, start=1):
-            if inputs.days_late >= days:
-                decisions.append(_step(inputs, step))
+        decisions += [
+            _once_confirmed(inputs, NoticeKind.ESCALATION, NoticeReason.PAST_A_STEP, step, expected)
+            for step, days in enumerate(escalate_after, start=1)
+            if inputs.days_late >= days
+        ]
     if not inputs.confirmed:
         decisions.append(_unconfirmed(inputs))
     if inputs.days_late and _reminder_is_due(inputs, escalate_after):
-        decisions.append(_reminder(inputs))
+        days = inputs.days_late  # the step of a reminder
+        decisions.append(_once_confirmed(inputs, NoticeKind.LATE, NoticeReason.STILL_LATE, days, expected))
     return decisions
 
 
@@ -156,51 +154,28 @@ def is_due_soon(today: date, due_on: date, ahead: int, calendar: WorkdayCalendar
         return _WEEKDAYS.workdays_between(today, due_on) <= ahead
 
 
-def _alert(inputs: NoticeInputs) -> NoticeDecision:
-    if (NoticeKind.ALERT, 0) in inputs.already_notified:
-        return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.ALREADY_NOTIFIED)
-    if not inputs.past_line:
-        return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.WITHIN_THE_LINE)
-    if not inputs.confirmed:
-        return NoticeDecision(NoticeKind.ALERT, 0, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(NoticeKind.ALERT, 0, True, NoticeReason.PAST_THE_LINE)
-
-
-def _step(inputs: NoticeInputs, step: int) -> NoticeDecision:
-    if (NoticeKind.ESCALATION, step) in inputs.already_notified:
-        return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.ALREADY_NOTIFIED)
-    if inputs.close_expected:
-        return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.CLOSE_EXPECTED)
-    if not inputs.confirmed:
-        return NoticeDecision(NoticeKind.ESCALATION, step, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(NoticeKind.ESCALATION, step, True, NoticeReason.PAST_A_STEP)
-
-
 def _reminder_is_due(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> bool:
     """Each day up to the last step of the escalation, each week from then on."""
-    last = max((step for kind, step in inputs.already_notified if kind is NoticeKind.LATE), default=0)
+    last = max((step for kind, step in inputs.already_notified if kind == NoticeKind.LATE), default=0)
     return inputs.days_late > last and (
         inputs.days_late <= max(escalate_after, default=0)
         or inputs.days_late >= last + REMINDER_INTERVAL_DAYS
     )
 
 
-def _reminder(inputs: NoticeInputs) -> NoticeDecision:
-    """The reminder of a late period, for digests; its step is the number of days."""
-    if inputs.close_expected:
-        return NoticeDecision(NoticeKind.LATE, inputs.days_late, False, NoticeReason.CLOSE_EXPECTED)
-    if not inputs.confirmed:
-        return NoticeDecision(NoticeKind.LATE, inputs.days_late, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(NoticeKind.LATE, inputs.days_late, True, NoticeReason.STILL_LATE)
-
-
-def _once_confirmed(inputs: NoticeInputs, kind: NoticeKind, reason: NoticeReason) -> NoticeDecision:
-    """A notice that is due once, as soon as a reading confirms it."""
-    if (kind, 0) in inputs.already_notified:
-        return NoticeDecision(kind, 0, False, NoticeReason.ALREADY_NOTIFIED)
-    if not inputs.confirmed:
-        return NoticeDecision(kind, 0, False, NoticeReason.NOT_CONFIRMED)
-    return NoticeDecision(kind, 0, True, reason)
+def _once_confirmed(
+    inputs: NoticeInputs,
+    kind: NoticeKind,
+    reason: NoticeReason,
+    step: int = 0,
+    wait: NoticeReason | None = None,
+) -> NoticeDecision:
+    """A notice that is due once, unless there is a reason to wait, as soon as a reading confirms it."""
+    if (kind, step) in inputs.already_notified:
+        return NoticeDecision(kind, step, False, NoticeReason.ALREADY_NOTIFIED)
+    if wait is not None or not inputs.confirmed:
+        return NoticeDecision(kind, step, False, wait or NoticeReason.NOT_CONFIRMED)
+    return NoticeDecision(kind, step, True, reason)
 
 
 def _unconfirmed(inputs: NoticeInputs) -> NoticeDecision:

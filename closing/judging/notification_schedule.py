@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -11,7 +10,6 @@ from zoneinfo import ZoneInfo
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import instant_at, local_date, start_of_day, zone_named
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
-from closing.judging.notice_rules import NoticeKind
 
 
 class Cadence(StrEnum):
@@ -25,40 +23,35 @@ class Cadence(StrEnum):
 
 # --- choices --------------------------------------------------------------------------------------------------------
 
-# Kinds that a person cannot switch off.
-MANDATORY_KINDS = frozenset(
-    {
-        *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED),
-        *(NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED),
-    }
-)
-DEFAULT_CADENCES: Mapping[NoticeKind, Cadence] = {
-    **dict.fromkeys(NoticeKind, Cadence.IMMEDIATE),
-    **dict.fromkeys((NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE), Cadence.DAILY),
-}
 
+@dataclass(frozen=True, slots=True)
+class CadenceRule:
+    """How soon a kind of notice may come: its default, whether it cannot be switched off, and whether it repeats.
 
-def allowed_cadences(kind: NoticeKind, *, in_digest: bool = False) -> tuple[Cadence, ...]:
-    """The cadences allowed for a kind, the soonest first; `in_digest`: the group lets alerts wait for a digest.
-
-    The reminder of a late period repeats each day, so it is never sent at once.
+    One that repeats each day is never sent at once.
     """
-    if kind in MANDATORY_KINDS:
+
+    default: Cadence = Cadence.IMMEDIATE
+    mandatory: bool = False
+    repeats: bool = False
+
+
+def allowed_cadences(rule: CadenceRule, *, in_digest: bool = False) -> tuple[Cadence, ...]:
+    """The cadences allowed for a kind, the soonest first; `in_digest`: the group lets alerts wait for a digest."""
+    if rule.mandatory:
         return (Cadence.IMMEDIATE, Cadence.DAILY, Cadence.WEEKLY) if in_digest else (Cadence.IMMEDIATE,)
-    return tuple(
-        cadence for cadence in Cadence if cadence is not Cadence.IMMEDIATE or kind is not NoticeKind.LATE
-    )
+    return tuple(cadence for cadence in Cadence if cadence is not Cadence.IMMEDIATE or not rule.repeats)
 
 
-def effective_cadence(kind: NoticeKind, chosen: Cadence | None, *, in_digest: bool = False) -> Cadence:
+def effective_cadence(rule: CadenceRule, chosen: Cadence | None, *, in_digest: bool = False) -> Cadence:
     """The cadence in force: the chosen one, or the default without a choice.
 
     A choice that is no longer allowed, since the group no longer lets alerts wait, counts as the soonest allowed one:
     a mail too early costs a glance, one too late costs the close.
     """
     if chosen is None:
-        return DEFAULT_CADENCES[kind]
-    allowed = allowed_cadences(kind, in_digest=in_digest)
+        return rule.default
+    allowed = allowed_cadences(rule, in_digest=in_digest)
     return chosen if chosen in allowed else allowed[0]
 
 

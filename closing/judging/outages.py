@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from closing.judging.notice_rules import NoticeKind, NoticeReason
+from closing.judging.notice_rules import NoticeKind
 
 OUTAGE_AFTER = timedelta(minutes=30)  # or three intervals of a connection that is read less often
 SAME_OUTAGE_WITHIN = timedelta(hours=2)  # an outage that comes back so soon is the same outage
@@ -55,6 +55,3 @@ def has_outage(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> bool 
     if since is None or as_of - since <= inputs.longest_silence:
         return False
     return True if inputs.past_restart_grace else None
-
-
-OUTAGE_REASONS = {NoticeKind.STALE: NoticeReason.NO_READING, NoticeKind.REFUSED: NoticeReason.ACCESS_REFUSED}

@@ -105,7 +105,7 @@ def test_a_digest_with_nothing_true_in_it_is_cancelled_with_the_reason(mail_scen
 
 
 def test_a_weekly_digest_gathers_a_week(mail_scenario: MailScenario) -> None:
-    weekly = dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.WEEKLY)
+    weekly: dict[str, Cadence] = dict.fromkeys((NoticeKind.LATE, NoticeKind.DUE_SOON), Cadence.WEEKLY)
     update_preferences(
         mail_scenario.rosa, NotificationPreferences(weekly, digest_weekday=3), london("2026-06-01 10:00")
     )

@@ -11,9 +11,9 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 
 from alerts.channels.kinds import Draft, destination_kind
-from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
+from alerts.notices.entries import DeliverableNotice
 from tests.alerts.channels.destination_builders import save_destination
 from tests.alerts.mail import mail_scenarios
 from tests.builders import WORKED_EXAMPLE_AT

@@ -21,9 +21,9 @@ from django.conf import settings
 from alerts.channels.delivery_errors import ChannelMisconfigured
 from alerts.channels.kinds import DestinationKind
 from alerts.channels.post_transport import Post
-from alerts.mail.cases import DeliverableNotice, MultiEntityNotice
 from alerts.mail.sections import MessageContent
 from alerts.models import Destination, Notice
+from alerts.notices.entries import DeliverableNotice, MultiEntityNotice
 from alerts.reason_words import reason_words
 from alerts.sanitize import one_line
 from closing import phrasing

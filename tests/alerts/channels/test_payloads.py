@@ -21,10 +21,10 @@ from alerts.channels.posts import build_test_post
 from alerts.channels.slack.channel import slack_body
 from alerts.channels.teams.channel import MOST_BYTES, counted_bytes, teams_body
 from alerts.channels.webhook.channel import VERSION, webhook_body
-from alerts.mail.cases import EntityNotice
 from alerts.mail.rows import MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.models import Delivery, Destination, Notice
+from alerts.notices.entries import EntityNotice
 from alerts.outbox.queue import LEASE
 from alerts.sanitize import WORD_JOINER, neutralize_markup, one_line
 from closing.judging.notice_rules import NoticeKind, NoticeReason

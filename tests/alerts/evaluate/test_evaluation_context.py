@@ -84,7 +84,7 @@ def clears_and_group_close(group: SampleGroup) -> Evaluated:
 
 def evaluated(at: datetime, group: SampleGroup, facts: Facts | None) -> Evaluated:
     result, statements = evaluate_at(at, group, facts)
-    return set(result.notices), statements
+    return {NoticeKind(kind) for kind in result.notices}, statements
 
 
 K = NoticeKind

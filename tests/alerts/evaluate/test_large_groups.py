@@ -71,7 +71,7 @@ def read_all(
 def evaluated(at: datetime) -> Counter[str]:
     """What one evaluation raised, by kind."""
     save_evaluation_span(at, hours=0)
-    return Counter({kind.value: count for kind, count in run_evaluation(at).notices.items()})
+    return Counter(run_evaluation(at).notices)
 
 
 @pytest.mark.timeout(300)

@@ -9,9 +9,9 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 
 from alerts.evaluate.run import run_evaluation
-from alerts.mail.cases import DeliverableNotice
 from alerts.mail.compose import compose_mail
 from alerts.models import Delivery
+from alerts.notices.entries import DeliverableNotice
 from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails

@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alerts.mail.cases import EntityNotice
 from alerts.mail.compose import compose_mail, recipient_header, render_html
 from alerts.mail.rows import MessageContext, OwnerContact
 from alerts.mail.sections import MAX_ROWS, MIN_ROWS_A_SECTION, build_content, render_text
 from alerts.mail.unsubscribe_links import read_unsubscribe_token
 from alerts.models import Delivery, EscalationStep, Notice
+from alerts.notices.entries import EntityNotice
 from alerts.sanitize import header_line, one_line
 from board.web.board_query import parse_query
 from board.web.filters import matching_rows

@@ -11,12 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep, Habits, Notice, Subscription
+from alerts.notices.notice_specs import spec_of
 from alerts.routing.batching import MIN_MESSAGE_SPACING
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.router import route_notices
 from closing.calendar.instants import zone_named
 from closing.judging.notice_rules import NoticeKind
-from closing.judging.notification_schedule import MANDATORY_KINDS, Cadence, effective_cadence
+from closing.judging.notification_schedule import Cadence, effective_cadence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import FiscalPeriod
 from tests.alerts.evaluations import save_member
@@ -267,13 +268,14 @@ def test_each_hears_as_soon_as_they_chose_and_their_group_allows(
     if chosen is not None:
         choose("Rosa", chosen, kind)
     found = tell(notice(kind, step=1 if kind is NoticeKind.ESCALATION else 0))
-    expected = effective_cadence(kind, chosen, in_digest=bool(allowed))
+    rule = spec_of(kind).cadence
+    expected = effective_cadence(rule, chosen, in_digest=bool(allowed))
     if expected is Cadence.NEVER:
-        assert kind not in MANDATORY_KINDS
+        assert not rule.mandatory
         assert "Rosa" not in found
     else:
         assert found["Rosa"] is expected
-    assert found["Sanne de Wit"] is effective_cadence(kind, None)  # whatever Rosa chose
+    assert found["Sanne de Wit"] is effective_cadence(rule, None)  # whatever Rosa chose
 
 
 @pytest.mark.parametrize("rests", [False, True])

@@ -8,8 +8,13 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from alerts.models import Notice
+from alerts.notices.notice_specs import SPECS
+from alerts.routing.evaluation_context import EvaluationContext
+from alerts.routing.router import route_notices
 from closing.judging.notice_rules import HOLD_DOWN
 from entities.models import Group, Membership, Person
+from tests.alerts.channels.destination_builders import save_destination
 from tests.alerts.evaluations import (
     evaluate_and_list_notices,
     read_and_evaluate,
@@ -17,6 +22,7 @@ from tests.alerts.evaluations import (
     save_group_with_recipients,
     save_member,
 )
+from tests.alerts.notices.extra_kinds import SIGNED, UNKNOWN, save_notice
 from tests.alerts.scenarios import (
     ALERTED_AT,
     MINUTE,
@@ -46,6 +52,23 @@ def clock_after_alert(clock: SettableClock, settings: Settings) -> SettableClock
 def alerted_meridian(db: None) -> SampleGroup:
     """EU DTC BV is over the alert line, and its alert has been raised."""
     return save_eu_dtc_alert()
+
+
+@pytest.fixture(params=[SIGNED.kind, UNKNOWN])
+def extra_notice(
+    request: pytest.FixtureRequest,
+    alerted_meridian: SampleGroup,
+    clock_after_alert: SettableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Notice:
+    """A notice of a kind beyond those of the product, with or without a specification, waits for all its readers."""
+    monkeypatch.setitem(SPECS, SIGNED.kind, SIGNED)
+    mark_deliveries_sent(ALERTED_AT)
+    for kind in ("teams", "slack", "webhook"):
+        save_destination(kind, "https://hooks.example.test/in", kinds=[request.param])
+    notice = save_notice(request.param, "NLDT", ALERTED_AT)
+    assert route_notices([notice], EvaluationContext(ALERTED_AT)) == 5  # Rosa, Sanne and three destinations
+    return notice
 
 
 @pytest.fixture

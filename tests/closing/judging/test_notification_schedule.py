@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
-from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import (
-    DEFAULT_CADENCES,
-    MANDATORY_KINDS,
     MAX_DELAY_DAYS,
     MAX_WEEKLY_DELAY_DAYS,
     Cadence,
+    CadenceRule,
     NotificationHours,
     allowed_cadences,
     effective_cadence,
@@ -54,45 +52,39 @@ def due(rhythm: Cadence, hours: NotificationHours, at: str, zone: str = LONDON) 
 # --- what may be chosen ---------------------------------------------------------------------------------------------
 
 
-def test_the_usual_rhythms() -> None:
-    at_once = {kind for kind, rhythm in DEFAULT_CADENCES.items() if rhythm is AT_ONCE}
-    assert at_once == set(NoticeKind) - {NoticeKind.DUE_SOON, NoticeKind.LATE, NoticeKind.NO_DEADLINE}
-    assert {DEFAULT_CADENCES[kind] for kind in set(NoticeKind) - at_once} == {DAILY}
+MANDATORY, REPEATED = CadenceRule(mandatory=True), CadenceRule(DAILY, repeats=True)
+RULES = [CadenceRule(), CadenceRule(DAILY), MANDATORY, REPEATED]
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
-def test_what_a_person_may_choose(kind: NoticeKind) -> None:
-    fixed = {
-        *(NoticeKind.ALERT, NoticeKind.ESCALATION, NoticeKind.UNCONFIRMED),
-        *(NoticeKind.REOPENED, NoticeKind.PERMANENT_REOPENED),
-    }
-    if kind in fixed:
-        assert allowed_cadences(kind) == (AT_ONCE,)
-        assert allowed_cadences(kind, in_digest=True) == (AT_ONCE, DAILY, WEEKLY)
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_person_may_choose(rule: CadenceRule) -> None:
+    if rule.mandatory:
+        assert allowed_cadences(rule) == (AT_ONCE,)
+        assert allowed_cadences(rule, in_digest=True) == (AT_ONCE, DAILY, WEEKLY)
     else:
-        free = (DAILY, WEEKLY, NEVER) if kind is NoticeKind.LATE else (AT_ONCE, DAILY, WEEKLY, NEVER)
-        assert allowed_cadences(kind) == allowed_cadences(kind, in_digest=True) == free
+        free = (DAILY, WEEKLY, NEVER) if rule.repeats else (AT_ONCE, DAILY, WEEKLY, NEVER)
+        assert allowed_cadences(rule) == allowed_cadences(rule, in_digest=True) == free
 
 
 @pytest.mark.parametrize("in_digest", [False, True])
 @pytest.mark.parametrize("chosen", [None, *Cadence])
-@pytest.mark.parametrize("kind", NoticeKind)
+@pytest.mark.parametrize("rule", RULES)
 def test_a_choice_that_is_not_allowed_counts_as_the_soonest_that_is(
-    kind: NoticeKind, chosen: Cadence | None, in_digest: bool
+    rule: CadenceRule, chosen: Cadence | None, in_digest: bool
 ) -> None:
     allowed, found = (
-        allowed_cadences(kind, in_digest=in_digest),
-        effective_cadence(kind, chosen, in_digest=in_digest),
+        allowed_cadences(rule, in_digest=in_digest),
+        effective_cadence(rule, chosen, in_digest=in_digest),
     )
     assert found in allowed
     if chosen is None:
-        assert found is DEFAULT_CADENCES[kind]
+        assert found is rule.default
     else:
         assert found is (chosen if chosen in allowed else allowed[0])
-    if kind in MANDATORY_KINDS:
+    if rule.mandatory:
         assert found is not NEVER
         assert in_digest or found is AT_ONCE
-    if kind is NoticeKind.LATE:
+    if rule.repeats:
         assert found is not AT_ONCE
 
 

@@ -1,0 +1,1 @@
+"""The kinds of notices: one specification of each, which every other module asks."""
