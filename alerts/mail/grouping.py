@@ -6,20 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from alerts.notices.entity_sections import OTHER
-from alerts.notices.entries import (
-    DeliverableNotice,
-    EntityMonth,
-    EntityMonths,
-    EntityNotice,
-    MultiEntityNotice,
-    MultiEntityNotices,
-)
+from alerts.notices.entries import DeliverableNotice, EntityMonth, EntityNotice, MultiEntityNotice
 from alerts.notices.event_sections import OTHER_EVENTS
 from alerts.notices.notice_specs import spec_of
 from alerts.notices.spec import SectionSpec
 
-MonthSections = Mapping[SectionSpec[EntityMonth], EntityMonths]
-EventSections = Mapping[SectionSpec[MultiEntityNotice], MultiEntityNotices]
+MonthSections = Mapping[SectionSpec[EntityMonth], Sequence[EntityMonth]]
+EventSections = Mapping[SectionSpec[MultiEntityNotice], Sequence[MultiEntityNotice]]
 
 
 def group_into_sections(items: Sequence[DeliverableNotice]) -> tuple[MonthSections, EventSections]:

@@ -191,8 +191,7 @@ def _cleared_note(cases: EntityMonths) -> str:
 
 
 def _kinds_in_words(cases: EntityMonths) -> str:
-    kinds = {notice.kind.replace("_", " ") for case in cases for notice in case.notices}
-    return ", ".join(sorted(kinds))
+    return ", ".join(sorted({each.kind.replace("_", " ") for case in cases for each in case.notices}))
 
 
 # --- the sections ---------------------------------------------------------------------------------------------------

@@ -17,8 +17,6 @@ from entities.models import Membership
 Role = Membership.Role
 _AT_ONCE = CadenceRule()
 Entry = TypeVar("Entry")
-
-
 Outdated = Callable[[Notice, Sequence[Row], bool], LineReason | None]
 BoardFilter = Callable[[Sequence[Row]], Mapping[str, str]]
 

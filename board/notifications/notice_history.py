@@ -29,9 +29,7 @@ class NoticeSummarizer:
         return summarize_notice(
             notice,
             self.lines.get(notice.pk, ()),
-            self.board_request.reader,
-            self.board_request.as_of,
-            past=self.board_request.past,
+            self.board_request,
             unit=row.standing.unit if row is not None else None,
             to_administrators=entity_id in self.administered,
             readings=self.readings.get(notice.pk, ()),

@@ -10,7 +10,7 @@ from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.notices.notice_specs import spec_of
 from alerts.reason_words import reason_words
 from board.web import labels
-from board.web.readers import Reader
+from board.web.board_request import BoardRequest
 from closing.judging.notice_rules import NoticeReason
 from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
@@ -25,7 +25,8 @@ _TONE_ORDER = ("alert", "waits", "ok", "quiet")  # messages that need action com
 _DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
 _LONG_WAIT = timedelta(minutes=15)  # longer than the pause between two messages
 # The names of a connection's entities and their last readings when a notice was raised, by the notice's id.
-ReadingsByNotice = Mapping[int, Sequence[tuple[str, datetime | None]]]
+Readings = Sequence[tuple[str, datetime | None]]
+ReadingsByNotice = Mapping[int, Readings]
 _MAX_NAMES = 4  # people shown at once; the others are folded
 
 
@@ -63,17 +64,15 @@ class NoticeSummary:
 def summarize_notice(
     notice: Notice,
     lines: Iterable[DeliveryLine],
-    reader: Reader,
-    as_of: datetime,
+    board_request: BoardRequest,
     *,
-    past: bool = False,
     unit: LatenessUnit | None = None,
     to_administrators: bool = False,
-    readings: Sequence[tuple[str, datetime | None]] = (),
+    readings: Readings = (),
 ) -> NoticeSummary:
     """The summary of a notice; its policy version and each line's delivery and recipient must be loaded.
 
-    `past`: messages as of `as_of`. `unit` is the entity's current unit of lateness, for notices
+    Messages are as of the moment of the request. `unit` is the entity's current unit of lateness, for notices
     whose policy version has none. A mail server's reply is included for `to_administrators` only, as it may hold
     addresses.
     """
@@ -82,22 +81,22 @@ def summarize_notice(
         kind=f"{spec.label}, step {notice.step}" if spec.escalates else spec.label,
         icon=spec.icon,
         tone=spec.tone,
-        when=labels.clock(notice.raised_at, reader.zone, as_of),
+        when=_clock(notice.raised_at, board_request),
         iso=labels.iso(notice.raised_at) or "",
-        reason=_reason(notice, reader, as_of, unit),
-        recorded_facts=_recorded_facts(notice, reader, as_of, unit, readings),
-        messages=_messages(notice, lines, reader, as_of, past=past, to_administrators=to_administrators),
+        reason=_reason(notice, board_request, unit),
+        recorded_facts=_recorded_facts(notice, board_request, unit, readings),
+        messages=_messages(notice, lines, board_request, to_administrators=to_administrators),
     )
 
 
-def _reason(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit | None) -> str:
+def _reason(notice: Notice, board_request: BoardRequest, unit: LatenessUnit | None) -> str:
     """ "6 calendar days late, confirmed by the ERP at 19:46"; other reasons as they are worded for all notices."""
     version = notice.policy_version
     counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
     days = labels.days_in_words(notice.days_late, counted or LatenessUnit.CALENDAR_DAYS)
     match notice.reason:
         case NoticeReason.PAST_THE_LINE | NoticeReason.STILL_LATE if notice.days_late and notice.read_at:
-            return f"{days} late, confirmed by the ERP at {labels.clock(notice.read_at, reader.zone, as_of)}"
+            return f"{days} late, confirmed by the ERP at {_clock(notice.read_at, board_request)}"
         case NoticeReason.PAST_A_STEP if notice.days_late:
             return f"{days} late: escalated, step {notice.step}"
     words = reason_words(notice.reason)
@@ -105,18 +104,14 @@ def _reason(notice: Notice, reader: Reader, as_of: datetime, unit: LatenessUnit 
 
 
 def _recorded_facts(
-    notice: Notice,
-    reader: Reader,
-    as_of: datetime,
-    unit: LatenessUnit | None,
-    readings: Sequence[tuple[str, datetime | None]],
+    notice: Notice, board_request: BoardRequest, unit: LatenessUnit | None, readings: Readings
 ) -> list[str]:
     """The facts when the notice was raised: state, days late, deadline, reading, policy."""
     if notice.month is not None:
         days = f"{notice.days_late} working {'day' if notice.days_late == 1 else 'days'}"
         return [f"{days} after the end of the month" if notice.days_late else "before the month had ended"]
     if notice.connection_id is not None:
-        return _connection_facts(notice, readings, reader, as_of)
+        return _connection_facts(notice, readings, board_request)
     version = notice.policy_version
     counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
     facts = [labels.STATE_LABELS[PeriodState(notice.state)]]
@@ -127,7 +122,7 @@ def _recorded_facts(
     if notice.read_at is None:
         facts.append("never read")
     else:
-        read_text = labels.clock(notice.read_at, reader.zone, as_of)
+        read_text = _clock(notice.read_at, board_request)
         facts.append(f"read {read_text}" if notice.fresh else f"not read since {read_text}")
     if version is not None:
         facts.append(f"policy “{version.policy.name}”, version {version.number}")
@@ -136,13 +131,11 @@ def _recorded_facts(
     return facts
 
 
-def _connection_facts(
-    notice: Notice, readings: Sequence[tuple[str, datetime | None]], reader: Reader, as_of: datetime
-) -> list[str]:
+def _connection_facts(notice: Notice, readings: Readings, board_request: BoardRequest) -> list[str]:
     """When a connection was last read; where only some of its entities lag behind, when each of these was."""
 
     def read(moment: datetime | None) -> str:
-        return "never read" if moment is None else f"last read {labels.clock(moment, reader.zone, as_of)}"
+        return "never read" if moment is None else f"last read {_clock(moment, board_request)}"
 
     newest = max((moment for _, moment in readings if moment is not None), default=None)
     if newest is None:
@@ -157,18 +150,12 @@ def _connection_facts(
 
 
 def _messages(
-    notice: Notice,
-    lines: Iterable[DeliveryLine],
-    reader: Reader,
-    as_of: datetime,
-    *,
-    past: bool,
-    to_administrators: bool,
+    notice: Notice, lines: Iterable[DeliveryLine], board_request: BoardRequest, *, to_administrators: bool
 ) -> list[DeliverySummary]:
     recipients: dict[DeliverySummary, list[str]] = {}
     for line in lines:
-        if not past or line.delivery.made_at <= as_of:
-            message = _message(notice, line, reader, as_of, past=past, to_administrators=to_administrators)
+        if not board_request.past or line.delivery.made_at <= board_request.as_of:
+            message = _message(notice, line, board_request, to_administrators=to_administrators)
             recipients.setdefault(message, []).append(line.delivery.to)
     if not recipients:
         if unsent := spec_of(notice.kind).unsent:
@@ -183,16 +170,10 @@ def _messages(
 
 
 def _message(
-    notice: Notice,
-    line: DeliveryLine,
-    reader: Reader,
-    as_of: datetime,
-    *,
-    past: bool,
-    to_administrators: bool,
+    notice: Notice, line: DeliveryLine, board_request: BoardRequest, *, to_administrators: bool
 ) -> DeliverySummary:
-    delivery = line.delivery
-    ended = delivery.ended_at
+    delivery, ended = line.delivery, line.delivery.ended_at
+    past, as_of = board_request.past, board_request.as_of
     state = DeliveryState(delivery.state)
     if past and (ended is None or ended > as_of):
         state = DeliveryState.WAITING
@@ -201,26 +182,30 @@ def _message(
         reason = f": {reason_words(line.left_out)}" if line.left_out else ""
         return DeliverySummary("not_started", NOT_SENT, "quiet", reason=reason)
     if state is DeliveryState.SENT and ended is not None:
-        return DeliverySummary("closed", f"Sent {labels.clock(ended, reader.zone, as_of)}", "ok")
+        return DeliverySummary("closed", f"Sent {_clock(ended, board_request)}", "ok")
     if state is DeliveryState.PARKED:
         detail = reply if to_administrators else "An administrator can see why."
         return DeliverySummary("warning", DeliveryState.PARKED.label, "alert", detail=detail)
     if state is DeliveryState.SENDING:
         return DeliverySummary("mail", DeliveryState.SENDING.label, "waits")
     if not past and not delivery.attempts and delivery.due_at > as_of:
-        due = labels.clock(delivery.due_at, reader.zone, as_of)
+        due = _clock(delivery.due_at, board_request)
         if (name := _DIGESTS.get(delivery.rhythm)) is not None:
             return DeliverySummary("mail", f"In the {name} digest of {due}", "quiet")
         if delivery.due_at > as_of + _LONG_WAIT:
             return DeliverySummary("stale", f"Waits until {due}: quiet hours or days off", "waits")
-    since = labels.clock(notice.raised_at, reader.zone, as_of)
-    attempts_text = "" if past else _attempts_text(delivery, reader, as_of)
+    since = _clock(notice.raised_at, board_request)
+    attempts_text = "" if past else _attempts_text(delivery, board_request)
     detail = " ".join(filter(None, [attempts_text, reply]))
     return DeliverySummary("stale", f"Waiting since {since}", "waits", detail=detail)
 
 
-def _attempts_text(delivery: Delivery, reader: Reader, as_of: datetime) -> str:
+def _attempts_text(delivery: Delivery, board_request: BoardRequest) -> str:
     if not delivery.attempts:
         return ""
     times = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
-    return f"Tried {times}, next try {labels.clock(delivery.due_at, reader.zone, as_of)}."
+    return f"Tried {times}, next try {_clock(delivery.due_at, board_request)}."
+
+
+def _clock(moment: datetime, board_request: BoardRequest) -> str:
+    return labels.clock(moment, board_request.reader.zone, board_request.as_of)

@@ -131,8 +131,7 @@ def _rows_with_notices(
     board_request: BoardRequest, queue: OverdueQueue, known_keys: Collection[tuple[int, date]]
 ) -> dict[tuple[int, date], Row]:
     """Rows of open periods with a notice that are not in `known_keys`, the rows past the line."""
-    opening = kinds_where(lambda spec: spec.opens_alert)
-    notices = visible_notices(board_request).filter(kind__in=opening)
+    notices = visible_notices(board_request).filter(kind__in=kinds_where(lambda spec: spec.opens_alert))
     if not board_request.past:
         notices = notices.exclude(period__state="closed")
     keys = set(notices.order_by().values_list("period__entity", "period__reporting_month").distinct())
