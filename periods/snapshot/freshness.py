@@ -45,6 +45,9 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
                      ORDER BY started_at DESC LIMIT 1)
                     UNION ALL SELECT NULL, started_at, gaps FROM ({_packed(GOOD)}) packed
                     ORDER BY started_at DESC LIMIT 1) a),
+            gap AS MATERIALIZED (
+                SELECT good.connection_id, gap.entity_id, gap.reason, gap.words
+                FROM good JOIN periods_syncgap gap ON gap.attempt_id = good.id),
             newest AS MATERIALIZED (
                 SELECT c.connection_id, a.outcome, a.words
                 FROM periods_connectionclock c, LATERAL (
@@ -71,7 +74,7 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             LEFT JOIN good span_good ON span_good.connection_id = span.connection_id
             LEFT JOIN good ON good.connection_id = e.connection_id
             LEFT JOIN newest ON newest.connection_id = e.connection_id
-            LEFT JOIN periods_syncgap gap ON gap.attempt_id = good.id AND gap.entity_id = e.id
+            LEFT JOIN gap ON gap.connection_id = e.connection_id AND gap.entity_id = e.id
             WHERE e.id = ANY(%(ids)s)
             """,  # noqa: S608 - texts of our own
             {"ids": list(entity_ids), "as_of": as_of},

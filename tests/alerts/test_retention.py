@@ -27,7 +27,6 @@ from tests.alerts.evaluations import (
 )
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import SampleGroup
-from tests.periods.packing_kills import kill_at_each_statement
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -90,6 +89,7 @@ def test_old_notices_go_with_their_messages() -> None:
     assert delete_old_notices(NOW, keep=KEEP) == 0
 
 
+@pytest.mark.slow
 def test_what_is_not_over_keeps_its_notices_and_brings_none_anew() -> None:
     save_alerts()
     delete_old_notices(NOW, keep=KEEP)
@@ -97,6 +97,7 @@ def test_what_is_not_over_keeps_its_notices_and_brings_none_anew() -> None:
     assert evaluate_and_list_notices(NOW, list(NoticeKind)) == []
 
 
+@pytest.mark.slow
 def test_what_is_over_goes_and_is_not_raised_again() -> None:
     group = save_alerts()
     read_and_evaluate(group, "2026-07-10 13:00", **ALL_CLOSED)
@@ -124,6 +125,7 @@ def test_the_proof_agrees_before_and_after() -> None:
     assert NoticeCutoff.objects.get().at == utc("2026-06-25 00:00")
 
 
+@pytest.mark.slow
 def test_the_proof_still_misses_an_alert_that_had_to_be_kept() -> None:
     save_alerts()
     delete_old_notices(NOW, keep=KEEP)
@@ -159,19 +161,6 @@ def test_an_outage_that_goes_on_keeps_its_notice(meridian: SampleGroup) -> None:
     save_evaluation_span(NOW + 10 * DAY)
     run_evaluation(NOW + 10 * DAY)
     assert Outage.objects.get(closed_at=None).episode == 3
-
-
-@pytest.mark.slow
-def test_a_deletion_killed_at_each_statement_leaves_a_proof_that_agrees(live_database: str) -> None:
-    save_alerts()
-    assert words(NOW) == []
-    kills = 0
-    for number, ran in kill_at_each_statement(lambda: delete_old_notices(NOW, keep=KEEP, batch=1)):
-        kills += 1
-        assert words(NOW) == [], (number, ran)
-        assert evaluate_and_list_notices(NOW, list(NoticeKind)) == [], (number, ran)
-    assert kills > 6
-    assert count_old_notices(NOW, keep=KEEP) == 0
 
 
 def test_the_command_counts_and_does(settings: Settings) -> None:

@@ -76,6 +76,7 @@ class ReadHistory:
                 self.troubles[connection.pk] = chance.choice([1, 4, 20])
             case 1 | 8:
                 self.fail(connection, timedelta(minutes=chance.choice([1, 15])))
+                return
             case 2 | 3:
                 self.gaps[connection.pk] = tuple(
                     ReadGap(code.lower(), chance.choice(list(GapReason)), f"{code} is not there.")

@@ -27,7 +27,7 @@ from tests.periods.read_history import ReadHistory
 
 pytestmark = pytest.mark.django_db
 APRIL = date(2026, 4, 1)
-KEEP = timedelta(days=4)
+KEEP = timedelta(days=2)
 DAY = timedelta(days=1)
 
 
@@ -101,14 +101,14 @@ def assert_packing_changes_nothing(seed: int, *, rounds: int, days: int, looks: 
 
 
 def test_packing_changes_no_past_board() -> None:
-    assert assert_packing_changes_nothing(1, rounds=1, days=8, looks=4) > 10
+    assert assert_packing_changes_nothing(1, rounds=1, days=5, looks=3) > 10
     assert {row.outcome for row in PackedAttempts.objects.all()} >= {"ok", "unavailable"}
 
 
 def test_the_workers_pack_what_is_old_enough(settings: Settings) -> None:
     """The history lies long before the clock of the database; a setting of a few years packs none of it."""
     history = ReadHistory(random.Random(2))
-    history.live(history.now + 3 * DAY)
+    history.live(history.now + 2 * DAY)
     count = SyncAttempt.objects.count()
     settings.PACK_READS_AFTER = timedelta(days=3650)
     pack_old_attempts()
