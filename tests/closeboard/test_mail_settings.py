@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from closeboard.settings import Environment, _ehlo_name, _mail_oauth
+from closeboard.environment import Environment, ehlo_name, mail_oauth_settings
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from closeboard.settings import Environment, _ehlo_name, _mail_oauth
     ],
 )
 def test_the_name_for_the_mail_server_is_that_of_the_site(name: str, base_url: str, expected: str) -> None:
-    assert _ehlo_name(name, base_url) == expected
+    assert ehlo_name(name, base_url) == expected
 
 
 @pytest.mark.parametrize("name", ["mail.meridian.test\r\nRSET", "a b", "https://mail", "mail..test"])
 def test_a_name_that_is_none_is_refused_in_words(name: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="MAIL_EHLO_NAME"):
-        _ehlo_name(name, "https://close.meridian.test")
+        ehlo_name(name, "https://close.meridian.test")
 
 
 OAUTH = {
@@ -42,11 +42,13 @@ OAUTH = {
 
 def test_sign_in_by_token_is_off_unless_it_is_set() -> None:
     assert (
-        _mail_oauth(Environment.model_validate({"database_url": "postgresql:///x"}))["MAIL_OAUTH_TENANT"]
+        mail_oauth_settings(Environment.model_validate({"database_url": "postgresql:///x"}))[
+            "MAIL_OAUTH_TENANT"
+        ]
         == ""
     )
     environment = Environment.model_validate(OAUTH)
-    assert _mail_oauth(environment)["MAIL_OAUTH_AUTHORITY"] == "https://login.microsoftonline.com"
+    assert mail_oauth_settings(environment)["MAIL_OAUTH_AUTHORITY"] == "https://login.microsoftonline.com"
     assert "swordfish9" not in repr(environment)
 
 
@@ -66,5 +68,5 @@ def test_sign_in_by_token_is_off_unless_it_is_set() -> None:
 def test_half_a_sign_in_by_token_is_refused_in_words(change: dict[str, str], named: str) -> None:
     environment = Environment.model_validate(OAUTH | change)
     with pytest.raises(ImproperlyConfigured, match=f"Set {named}") as refused:
-        _mail_oauth(environment)
+        mail_oauth_settings(environment)
     assert "swordfish9" not in str(refused.value)

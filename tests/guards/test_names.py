@@ -21,7 +21,7 @@ import periods.deadline_setting
 import periods.remarks
 from closeboard import settings as production
 from closeboard.celery import app
-from closeboard.settings import Environment
+from closeboard.environment import Environment
 from entities.models import Person
 from tests.golden_files import assert_golden
 from tests.guards import external_names

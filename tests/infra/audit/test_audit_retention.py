@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from pydantic import ValidationError
 from pytest_django.fixtures import Settings
 
-from closeboard.settings import Environment
+from closeboard.environment import Environment
 from infra.audit import retention
 from infra.audit.proof import prove_audit
 from infra.audit.recording import Act, AuditedObject, record
