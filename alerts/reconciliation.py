@@ -15,7 +15,7 @@ import structlog
 from django.db.models import Min
 
 from alerts.models import Delivery, EvaluationSpan, LineReason, Notice, ProofRun
-from alerts.retention import notices_kept_since
+from alerts.notice_retention import notices_kept_since
 from alerts.routing.silences import SilenceSpan, silence_spans
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import Deadline

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import transaction
 
 from alerts.evaluate.run import run_evaluation_once_a_minute
+from alerts.notice_retention import delete_old_notices
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.reconciliation import reconcile_and_record
-from alerts.retention import delete_old_notices
 from infra.ticks import claim_tick, database_clock
 
 

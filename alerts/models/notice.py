@@ -94,6 +94,6 @@ class ProofRun(models.Model):
 
 
 class NoticeCutoff(models.Model):
-    """The moment before which notices may have been deleted (alerts.retention): one row at most."""
+    """The moment before which notices may have been deleted (alerts.notice_retention): one row at most."""
 
     at = models.DateTimeField()

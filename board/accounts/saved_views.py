@@ -122,7 +122,8 @@ def rename_view(request: HttpRequest, person: Person, view_id: int) -> HttpRespo
             view = view_store.rename_view(person, view_id, form.cleaned_data["name"])
             messages.success(request, f"It is called “{view.name}” now.")
             return _back(request)
-    SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
+    else:
+        SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
     return _page(request, person, form)
 
 

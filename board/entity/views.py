@@ -23,7 +23,7 @@ from board.web.toolbar import toolbar
 from closing.calendar.months import active_month
 from closing.facts.period_remarks import RemarkKind
 from entities.models import LegalEntity
-from periods.remarks import RemarkNotAllowed, may_write
+from periods.remarks import RemarkNotAllowed
 
 _DONE = {
     RemarkKind.NOTE.value: "The note is saved.",
@@ -75,12 +75,10 @@ def remark(request: HttpRequest, board_request: BoardRequest, code: str) -> Http
                 messages.success(request, "The note is withdrawn." if saved.withdrawn else _DONE[saved.kind])
                 default_url = f"{board_request.query.url(_path(code))}#remark-{saved.pk}"
                 return SeeOther(ReturnForm(request.POST).path(default_url))
-        elif not may_write(board_request.person, legal_entity.pk):
-            raise RemarkNotAllowed
+        return _page(request, board_request, legal_entity, typed=form, status=422)
     except RemarkNotAllowed:
         context = {**_layout(board_request), "name": legal_entity.name, "back": _path(legal_entity.code)}
         return render(request, "board/web/write_refused.html", context, status=403)
-    return _page(request, board_request, legal_entity, typed=form, status=422)
 
 
 def _visible(board_request: BoardRequest, code: str) -> LegalEntity:
@@ -115,6 +113,8 @@ def _page_context(
 ) -> dict[str, object]:
     path = _path(entity.code)
     page, board = entity_page(entity, board_request, path, typed=typed, whole=whole)
+    if typed is not None and page.reads_only:
+        raise RemarkNotAllowed
     query = urlencode([*board_request.query.pairs(), ("seen", page.version)])
     return {
         "page": page,

@@ -74,7 +74,7 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
                     values["reason"],
                     board_request.now,
                 )
-                return _silenced(request, silence, "is silenced until")
+                return _silenced(request, silence, values["place"].name, "is silenced until")
     except SilenceNotAllowed:
         form.add_error("place", "Only its finance staff and administrators may silence it.")
         return _page(request, board_request, form, 403)
@@ -90,7 +90,7 @@ def silence_lift(request: HttpRequest, board_request: BoardRequest, pk: int) -> 
         lifted = lift_silence(board_request.person, silence, board_request.now)
     except SilenceNotAllowed:
         return _not_allowed_page(request, board_request, silence)
-    name = _name(silence_target(silence))
+    name = silence_target(silence).name
     if lifted:
         undo_url = reverse("silence_again", args=[silence.pk])
         messages.success(request, f"The silence of {name} is lifted.", extra_tags=undo_url)
@@ -117,7 +117,7 @@ def silence_again(request: HttpRequest, board_request: BoardRequest, pk: int) ->
         form = SilenceForm(board_request, typed)
         form.add_error(None, error)
         return _page(request, board_request, form, form_status(form))
-    return _silenced(request, renewed, "is silenced again until")
+    return _silenced(request, renewed, target.name, "is silenced again until")
 
 
 def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:
@@ -127,8 +127,8 @@ def _visible_silence(board_request: BoardRequest, pk: int) -> Silence:
     return silence
 
 
-def _silenced(request: HttpRequest, silence: Silence, verb: str) -> HttpResponse:
-    message = f"{_name(silence_target(silence))} {verb} {labels.short_day(silence.last_day)}."
+def _silenced(request: HttpRequest, silence: Silence, name: str, verb: str) -> HttpResponse:
+    message = f"{name} {verb} {labels.short_day(silence.last_day)}."
     messages.success(request, message, extra_tags=reverse("lift_silence", args=[silence.pk]))
     return _redirect_back(request)
 
@@ -141,7 +141,7 @@ def _redirect_back(request: HttpRequest) -> HttpResponse:
 def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence: Silence) -> HttpResponse:
     context = {
         **layout_context(board_request.person, "alerts", board_request.board()),
-        "name": _name(silence_target(silence)),
+        "name": silence_target(silence).name,
         "back": reverse("silences"),
     }
     return render(request, "board/web/write_refused.html", context, status=403)
@@ -193,7 +193,7 @@ def _silence_line(
     single = isinstance(target, LegalEntity)
     may_again = over and key in allowed and silence.last_day >= local_date(now, board_request.reader.zone)
     return SilenceLine(
-        what=_name(target),
+        what=target.name,
         about=target.code if single else "all of the group",
         url=reverse("entity", args=[target.code])
         if single
@@ -202,7 +202,7 @@ def _silence_line(
         if silence.last_day.year == now.year
         else full_date(silence.last_day),
         until_iso=silence.last_day.isoformat(),
-        by=f"{_person_name(silence.by.name, silence.by.email)}, {_clock(silence.made_at, board_request)}",
+        by=f"{silence.by.name or silence.by.email}, {_clock(silence.made_at, board_request)}",
         reason=silence.reason,
         ended=_end_text(silence, board_request) if over else "",
         lift_url=reverse("lift_silence", args=[silence.pk]) if not over and key in allowed else "",
@@ -213,20 +213,12 @@ def _silence_line(
 def _end_text(silence: Silence, board_request: BoardRequest) -> str:
     if silence.lifted_at is None or silence.lifted_by is None:
         return "ended with its last day"
-    by = _person_name(silence.lifted_by.name, silence.lifted_by.email)
+    by = silence.lifted_by.name or silence.lifted_by.email
     return f"lifted by {by}, {_clock(silence.lifted_at, board_request)}"
 
 
 def _clock(moment: datetime, board_request: BoardRequest) -> str:
     return labels.clock(moment, board_request.reader.zone, board_request.now)
-
-
-def _person_name(name: str, email: str) -> str:
-    return name or email
-
-
-def _name(target: SilenceTarget) -> str:
-    return target.name
 
 
 def _key(target: SilenceTarget) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.retention import count_old_notices, delete_old_notices
+from alerts.notice_retention import count_old_notices, delete_old_notices
 from closing.judging.notice_rules import NoticeKind
 from tests.alerts.evaluations import evaluate_and_list_notices
 from tests.alerts.test_retention import KEEP, NOW, save_alerts, words

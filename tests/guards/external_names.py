@@ -79,7 +79,7 @@ def dotted_settings() -> dict[str, list[str]]:
     They are read from the source, so that all those which depend on the environment are included.
     """
     found: dict[str, list[str]] = {}
-    for file in ("settings.py", "logs.py"):
+    for file in ("environment.py", "settings.py", "logs.py"):
         for statement in ast.parse((ROOT / "closeboard" / file).read_text(encoding="utf-8")).body:
             paths = [
                 each.value

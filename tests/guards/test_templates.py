@@ -9,7 +9,7 @@ from django.template import Context, Origin, Template, engines
 
 from tests.strict_templates import TEMPLATES, UNDEFINED
 
-FORM: dict[str, object] = {"page": {"problems": {}, "values": {}}, "owner": None}
+OPTIONAL: dict[str, object] = {"owner": None}
 
 
 def _template(text: str, folder: str = TEMPLATES) -> Template:
@@ -43,15 +43,15 @@ def test_so_does_one_that_is_only_looked_at(text: str) -> None:
     assert _undefined() == ["x.html: gone"]
 
 
-@pytest.mark.parametrize("name", ["gone", "page.gone", "page.problems.name.gone", "page.gone.problems"])
+@pytest.mark.parametrize("name", ["gone", "page.gone", "page.errors.name.gone", "page.gone.errors"])
 def test_attributes_count_too(name: str) -> None:
-    _template(f"{{% if {name} %}}{{% endif %}}").render(Context({"page": {"problems": {"name": "x"}}}))
+    _template(f"{{% if {name} %}}{{% endif %}}").render(Context({"page": {"errors": {"name": "x"}}}))
     assert _undefined() == [f"x.html: {name}"]
 
 
-@pytest.mark.parametrize("name", ["page.problems.name", "page.values.name", "owner.name", "owner.name.first"])
+@pytest.mark.parametrize("name", ["owner.name", "owner.name.first"])
 def test_what_may_be_missing(name: str) -> None:
-    assert _template(f"{{% if {name} %}}x{{% endif %}}").render(Context(FORM)) == ""
+    assert _template(f"{{% if {name} %}}x{{% endif %}}").render(Context(OPTIONAL)) == ""
     assert _undefined() == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from alerts.retention import count_old_notices, delete_old_notices
+from alerts.notice_retention import count_old_notices, delete_old_notices
 from infra.batched_deletes import delete_expired_sessions
 from infra.ticks import database_clock
 from periods.packing import count_packable, pack_attempts

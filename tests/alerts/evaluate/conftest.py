@@ -11,8 +11,15 @@ from django.utils import timezone
 
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Connection, Group, Membership, Person
-from tests.alerts.evaluations import Role, read_and_evaluate, save_group_with_recipients, save_member
-from tests.builders import OPEN, utc
+from tests.alerts.evaluate.evaluation_groups import CHANGED_AT, HOUR, MINUTE
+from tests.alerts.evaluations import (
+    Role,
+    read_and_evaluate,
+    save_evaluation_span,
+    save_group_with_recipients,
+    save_member,
+)
+from tests.builders import CLOSED, ON_HOLD, OPEN, utc
 from tests.db_builders import SampleGroup, save_sample_group
 from tests.periods.recorded_reads import connect_four_entities
 from tests.sample_entities import NLDT
@@ -70,3 +77,22 @@ def clock_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], pytest.MonkeyPa
         return monkeypatch
 
     return set_ahead
+
+
+@pytest.fixture
+def group_on_hold(meridian: SampleGroup) -> SampleGroup:
+    """Whether on hold counts as closed decides alerts, reopenings and group closes of this group.
+
+    US Retail was put on hold and is past the line, EU DTC BV was on hold for three hours and is open again, and the
+    United Kingdom has been closed or on hold for an hour.
+    """
+    save_member("olga", Role.OWNER, Group.objects.get(code="UK"))
+    for hours, facts in (
+        (5, {"USRT": ON_HOLD, "NLDT": OPEN, "UKHC": CLOSED, "UKRT": OPEN}),
+        (4, {"USRT": ON_HOLD, "NLDT": ON_HOLD, "UKHC": CLOSED, "UKRT": OPEN}),
+        (1, {"USRT": ON_HOLD, "NLDT": OPEN, "UKHC": CLOSED, "UKRT": ON_HOLD}),
+    ):
+        meridian.read(CHANGED_AT - hours * HOUR, facts)
+    meridian.read(CHANGED_AT - MINUTE, facts)
+    save_evaluation_span(CHANGED_AT - MINUTE)
+    return meridian

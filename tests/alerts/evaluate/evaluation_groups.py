@@ -18,13 +18,15 @@ from closing.facts.base import NativePeriodFacts
 from entities.models import CalendarDay, Group, WorkCalendar
 from tests.alerts.channels.destination_builders import save_destination
 from tests.alerts.evaluations import Role, save_evaluation_span, save_member
-from tests.builders import MAY, OPEN
+from tests.builders import MAY, OPEN, utc
 from tests.db_builders import SampleGroup, save_sample_group
 from tests.periods.model_builders import policy, top_group
 from tests.sample_entities import NLDT, UKRT, USRT
 
 Facts = Mapping[str, NativePeriodFacts]
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+CHANGED_AT = utc("2026-06-18 12:00")  # when somebody changes a policy of a group on hold
 
 
 def save_rich_group(entities: int) -> SampleGroup:

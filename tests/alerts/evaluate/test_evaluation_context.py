@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 
 import pytest
@@ -19,14 +19,16 @@ from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Connection, Group, LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion, StateChange, SyncAttempt
 from tests.alerts.evaluate.evaluation_groups import (
+    CHANGED_AT,
+    HOUR,
     MINUTE,
     Facts,
     before_statement,
     evaluate_at,
     save_rich_group,
 )
-from tests.alerts.evaluations import ALL_CLOSED, Role, read_and_evaluate, save_evaluation_span, save_member
-from tests.builders import CLOSED, MAY, ON_HOLD, OPEN, utc
+from tests.alerts.evaluations import ALL_CLOSED, read_and_evaluate, save_evaluation_span
+from tests.builders import CLOSED, MAY, OPEN, utc
 from tests.db_builders import SampleGroup
 from tests.periods.model_builders import policy, top_group
 
@@ -35,7 +37,6 @@ pytestmark = pytest.mark.django_db
 # --- statements ---------------------------------------------------------------------------------------------------
 
 FRIDAY, MONDAY = utc("2026-06-12 12:00"), utc("2026-06-22 12:00")
-HOUR = timedelta(hours=1)
 Evaluated = tuple[set[NoticeKind], list[str]]  # the kinds raised, and the statements
 
 
@@ -178,27 +179,6 @@ def test_a_reopening_raised_by_an_earlier_step_counts_in_the_same_evaluation(mer
 
 
 # --- somebody writes while an evaluation runs ---------------------------------------------------------------------
-
-CHANGED_AT = utc("2026-06-18 12:00")
-
-
-@pytest.fixture
-def group_on_hold(meridian: SampleGroup) -> SampleGroup:
-    """Whether on hold counts as closed decides alerts, reopenings and group closes of this group.
-
-    US Retail was put on hold and is past the line, EU DTC BV was on hold for three hours and is open again, and the
-    United Kingdom has been closed or on hold for an hour.
-    """
-    save_member("olga", Role.OWNER, Group.objects.get(code="UK"))
-    for hours, facts in (
-        (5, {"USRT": ON_HOLD, "NLDT": OPEN, "UKHC": CLOSED, "UKRT": OPEN}),
-        (4, {"USRT": ON_HOLD, "NLDT": ON_HOLD, "UKHC": CLOSED, "UKRT": OPEN}),
-        (1, {"USRT": ON_HOLD, "NLDT": OPEN, "UKHC": CLOSED, "UKRT": ON_HOLD}),
-    ):
-        meridian.read(CHANGED_AT - hours * HOUR, facts)
-    meridian.read(CHANGED_AT - MINUTE, facts)
-    save_evaluation_span(CHANGED_AT - MINUTE)
-    return meridian
 
 
 def publish_policy() -> PolicyVersion:

@@ -316,7 +316,8 @@ def test_another_ones_deleted_view_stays_deleted(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_no_view_is_not_there(rosa_in_unread_group: Client, verb: str) -> None:
-    assert rosa_in_unread_group.post(f"/views/{10**30}/{verb}/").status_code == 404
+    for form in ({}, {"name": "mine"}):
+        assert rosa_in_unread_group.post(f"/views/{10**30}/{verb}/", form).status_code == 404
     assert rosa_in_unread_group.get(f"/views/1/{verb}/").status_code == 405
 
 

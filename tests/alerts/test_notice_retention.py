@@ -13,8 +13,8 @@ from pytest_django.fixtures import Settings
 
 from alerts.evaluate.run import run_evaluation
 from alerts.models import Delivery, DeliveryLine, Notice, NoticeCutoff, Outage, ProofRun, Trouble
+from alerts.notice_retention import count_old_notices, delete_old_notices
 from alerts.reconciliation import reconcile, reconcile_and_record
-from alerts.retention import count_old_notices, delete_old_notices
 from closing.judging.notice_rules import NoticeKind
 from infra.batched_deletes import delete_expired_sessions
 from infra.ticks import database_clock
