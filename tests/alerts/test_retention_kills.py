@@ -7,7 +7,7 @@ import pytest
 from alerts.notice_retention import count_old_notices, delete_old_notices
 from closing.judging.notice_rules import NoticeKind
 from tests.alerts.evaluations import evaluate_and_list_notices
-from tests.alerts.test_retention import KEEP, NOW, save_alerts, words
+from tests.alerts.test_notice_retention import KEEP, NOW, save_alerts, words
 from tests.periods.packing_kills import kill_at_each_statement
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
