@@ -93,7 +93,6 @@ def _notices_of(message: OutgoingMessage) -> Collection[int]:
 
 def _end(message: OutgoingMessage, context: SendContext, mark: Callable[[], bool]) -> bool:
     """Retry through a restart of the database: without its mark, an accepted message would be sent again."""
-
     left_out = message.lines(context).left_out if message.delivery.trouble is None else {}
 
     def mark_with_lines() -> bool:

@@ -43,7 +43,6 @@ def send_due_mails(as_of: datetime, *, run: timedelta = MAX_RUN, lease: timedelt
 
     `as_of` is now; time goes on from there while messages are sent. Returns how many the server accepted.
     """
-
     with channel_kinds()[EMAIL].connect() as connection:
         return _send_due(
             as_of,
