@@ -1,8 +1,8 @@
 """Deletes old notices with their messages, oldest first, in short transactions (ADR 0027).
 
-The cut-off moves before anything is deleted, and the reconciliation asks for nothing before it: whatever stops the
-work, the proof of the alerts agrees. Notices of what is not over stay, however old, since each is raised once: those
-of a period that is not closed or of an outage that goes on.
+The cut-off moves, and the audit log has the event, before anything is deleted; the reconciliation asks for nothing
+before it: whatever stops the work, the proof of the alerts agrees. Notices of what is not over stay, however old, since
+each is raised once: those of a period that is not closed or of an outage that goes on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from datetime import UTC, datetime, time, timedelta
 
 import structlog
 from django.db import connection as database
+from django.db import transaction
 
 from alerts.models import NoticeCutoff, ProofRun
+from entities.audit_trail import Verb, record_act
+from infra.audit.recording import INSTALLATION
 from infra.batched_deletes import delete_in_batches
 
 log = structlog.get_logger(__name__)
@@ -53,7 +56,10 @@ DELETE FROM alerts_delivery WHERE id IN (
 def delete_old_notices(as_of: datetime, *, keep: timedelta, batch: int = BATCH) -> int:
     """Delete the notices raised longer ago than `keep`, with messages, troubles and proofs; returns their number."""
     cutoff = _cutoff(as_of, keep)
-    _move_cutoff(cutoff)
+    with transaction.atomic():
+        _move_cutoff(cutoff)
+        if old := count_old_notices(as_of, keep=keep):
+            record_act(Verb.NOTICES_DELETED, INSTALLATION, after={"notices": old, "raised_before": cutoff})
     parameters = {"cutoff": cutoff, "batch": batch}
     notices = delete_in_batches(_DELETE_NOTICES, parameters)
     messages = delete_in_batches(_DELETE_EMPTY_MESSAGES, parameters)

@@ -57,6 +57,7 @@ class Verb(StrEnum):
     DEMO_LOADED = "demo.loaded"
     CONNECTION_READ = "connection.read"
     EVALUATED = "alerts.evaluated"
+    NOTICES_DELETED = "alerts.old_notices_deleted"
     SENDING_HELD = "sending.held"
     SENDING_RELEASED = "sending.released"
     SENDING_RETRIED = "sending.retried"
@@ -109,6 +110,7 @@ VERB_LABELS = {
     Verb.DEMO_LOADED: "Demo loaded",
     Verb.CONNECTION_READ: "Connection read by hand",
     Verb.EVALUATED: "Lateness evaluated by hand",
+    Verb.NOTICES_DELETED: "Old notices deleted",
     Verb.SENDING_HELD: "Sending held",
     Verb.SENDING_RELEASED: "Sending released",
     Verb.SENDING_RETRIED: "Failed messages retried",

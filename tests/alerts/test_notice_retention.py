@@ -17,6 +17,7 @@ from alerts.notice_retention import count_old_notices, delete_old_notices
 from alerts.reconciliation import reconcile, reconcile_and_record
 from closing.judging.notice_rules import NoticeKind
 from infra.batched_deletes import delete_expired_sessions
+from infra.models import AuditEvent
 from infra.ticks import database_clock
 from tests.alerts.evaluations import (
     ALL_CLOSED,
@@ -87,6 +88,8 @@ def test_old_notices_go_with_their_messages() -> None:
     assert [run.as_of for run in ProofRun.objects.all()] == [NOW]
     database.check_constraints()
     assert delete_old_notices(NOW, keep=KEEP) == 0
+    [event] = AuditEvent.objects.filter(verb="alerts.old_notices_deleted")
+    assert event.after == {"notices": old, "raised_before": "2026-06-25T00:00:00.000000+00:00"}
 
 
 @pytest.mark.slow

@@ -62,8 +62,8 @@ def test_pale_words_are_found_where_contrast_is_looked_at(new_reader: NewBrowser
     assert violations(page, contrast=False) == []
 
 
-def test_a_wrong_password_is_said_in_words(new_reader: NewBrowserUser, reading: Database) -> None:
-    reading(worked, save_person)
+def test_a_wrong_password_is_said_in_words(new_reader: NewBrowserUser, story: Database) -> None:
+    story(worked, save_person)  # a refused sign-in is counted
     reader = new_reader()
     reader.open("/login/")
     reader.page.get_by_label("E-mail").fill("rosa.bell@meridian.test")

@@ -71,12 +71,18 @@ def sync() -> None:
     assert {(verb, kind) for verb, kind, _ in read} == {("connection.read", "connection")}
 
 
+def retain() -> None:
+    """Nothing is old enough; what deletes notices leaves an event (tests/alerts/test_notice_retention.py)."""
+    assert run("retain") == []
+
+
 COMMANDS: dict[str, Callable[[], None]] = {
     "sync": sync,  # in this order: the demo's readings are of other connections
     "evaluate": evaluate,
     "load_group": load_group,
     "mails": mails,
     "load_demo": load_demo,
+    "retain": retain,
 }
 
 
