@@ -1,8 +1,8 @@
 """Deletes old notices with their messages, oldest first, in short transactions (ADR 0027).
 
 The cut-off moves, and the audit log has the event, before anything is deleted; the reconciliation asks for nothing
-before it: whatever stops the work, the proof of the alerts agrees. Notices of what is not over stay, however old, since
-each is raised once: those of a period that is not closed or of an outage that goes on.
+before it: whatever stops the work, the proof of the alerts agrees. Notices of what is not over stay, however old,
+since each is raised once: those of a period that is not closed or of an outage that goes on.
 """
 
 from __future__ import annotations
