@@ -94,7 +94,7 @@ def create_silence(by: Person, target: SilenceTarget, last_day: date, reason: st
     if not may_silence(by, target):
         raise SilenceNotAllowed
     _check_last_day(target, last_day, at)
-    before = _in_force_of(_locked(target), at)
+    before = current_silence(_locked(target), at)
     if before is not None and (before.last_day, before.reason) == (last_day, reason):
         return before
     made_at = at
@@ -169,11 +169,6 @@ def silence_target(silence: Silence) -> SilenceTarget:
     return target
 
 
-def current_silence(target: SilenceTarget, at: datetime) -> Silence | None:
-    """The silence in force of exactly this entity or group."""
-    return _in_force_of(target, at)
-
-
 def _check_last_day(target: SilenceTarget, last_day: date, at: datetime) -> None:
     today = today_of(target, at)
     if last_day < today:
@@ -194,7 +189,8 @@ def _locked(target: SilenceTarget) -> SilenceTarget:
     return target
 
 
-def _in_force_of(target: SilenceTarget, at: datetime) -> Silence | None:
+def current_silence(target: SilenceTarget, at: datetime) -> Silence | None:
+    """The silence in force of exactly this entity or group."""
     own = Q(group=target) if isinstance(target, Group) else Q(entity=target)
     return Silence.objects.filter(own, lifted_at=None, last_day__gte=today_of(target, at)).first()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -151,37 +150,6 @@ def sort_warnings(warnings: Iterable[BoardWarning]) -> list[BoardWarning]:
     return sorted(
         warnings, key=lambda warning: (not warning.entity, warning.entity, warning.calendar_id or 0)
     )
-
-
-def roll_up(board: Scoreboard) -> dict[str, Scoreboard]:
-    """A scoreboard per group code, each over the rows of the group and of all groups below it.
-
-    Rows keep their order, warnings follow their rows. A group that is its own ancestor (bad data) holds each of its
-    rows once.
-    """
-    parents = {node.code: node.parent for node in board.groups}
-    above: dict[str, list[str]] = {}
-    for code in {*parents, *(row.group for row in board.rows)}:
-        chain: list[str] = []
-        step = code
-        while step and step not in chain:
-            chain.append(step)
-            step = parents.get(step, "")
-        if chain:
-            above[code] = chain
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in board.rows:
-        for code in above.get(row.group, ()):
-            rows[code].append(row)
-    below: defaultdict[str, list[GroupNode]] = defaultdict(list)
-    for node in board.groups:
-        for code in above.get(node.code, ()):
-            below[code].append(node)
-    boards = {}
-    for code in above:
-        warnings = warnings_for(board.warnings, rows[code])
-        boards[code] = Scoreboard(board.month, board.as_of, rows[code], below[code], warnings)
-    return boards
 
 
 def groups_above(groups: Iterable[GroupNode], rows: Iterable[Row]) -> list[GroupNode]:

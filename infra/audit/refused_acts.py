@@ -11,7 +11,6 @@ from django.db import connection, transaction
 
 from infra.audit.origin import Actor, current_origin
 from infra.audit.recording import ADDRESS_LENGTH, LABEL_LENGTH, Act, AuditedObject, record
-from infra.models import RefusedAct
 
 PAUSE = timedelta(minutes=1)
 LONGEST = timedelta(minutes=10)
@@ -70,8 +69,3 @@ def _record_some(at: datetime) -> int:
         for verb, account_id, account, address, first_at, last_at, times in rows
     )
     return len(rows)
-
-
-def waiting_refusals() -> int:
-    """The counters that are no events yet."""
-    return RefusedAct.objects.count()

@@ -1,4 +1,4 @@
-"""Sub-boards per group, and the digest by which a board knows that it has changed (01-domain 1.5)."""
+"""The fingerprint by which a board knows that it has changed (01-domain 1.5)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from typing import Any
 import pytest
 
 from closing.facts.finops_facts import FinopsFacts
-from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, roll_up
+from closing.scoreboard.board import BoardWarning, Scoreboard
 from closing.scoreboard.fingerprints import board_fingerprint
-from closing.scoreboard.headline import headline
-from closing.scoreboard.row import Row
 from tests.closing.core_builders import (
     EU_DTC,
     EU_DTC_STORY,
     MAY,
     ON_HOLD,
-    UK_HOLDCO,
-    UK_HOLDCO_STORY,
-    US_RETAIL,
-    Entity,
     board,
     deadline_on,
     row,
@@ -30,66 +24,6 @@ from tests.closing.core_builders import (
 )
 
 TEMPLATE = row(EU_DTC, EU_DTC_STORY, deadline_on("2026-06-09", "Europe/Amsterdam"), "2026-06-12 12:00")
-
-
-def closed_row(entity: Entity) -> Row:
-    return row(entity, UK_HOLDCO_STORY, deadline_on("2026-06-09", entity.zone), "2026-06-12 12:00")
-
-
-def test_each_group_answers_for_what_stands_below_it() -> None:
-    example = worked_example()
-    boards = roll_up(example)
-    assert {code: [r.code for r in b.rows] for code, b in boards.items()} == {
-        "GROUP": ["NLDT", "USRT", "UKHC", "UKRT"],
-        "EMEA": ["NLDT", "UKHC", "UKRT"],
-        "UK": ["UKHC", "UKRT"],
-        "EU": ["NLDT"],
-        "US": ["USRT"],
-    }
-    assert {code: b.closed for code, b in boards.items()} == {
-        "GROUP": False,
-        "EMEA": False,
-        "UK": True,
-        "EU": False,
-        "US": False,
-    }
-    assert headline(boards["UK"]) == "Group closed on 8 June, 1 day early."
-    assert [node.code for node in boards["EMEA"].groups] == ["EMEA", "UK", "EU"]
-    assert boards["GROUP"].counts == example.counts
-
-
-def test_a_group_that_is_its_own_ancestor_does_no_harm() -> None:
-    circle = (
-        GroupNode("UK", "UK", "EMEA"),
-        GroupNode("EMEA", "Europe", "UK"),
-        GroupNode("US", "US", "US"),
-        GroupNode("SHOPS", "Shops", "UK"),  # hangs on the circle without being part of it
-    )
-    rows = closed_row(UK_HOLDCO), closed_row(US_RETAIL)
-    boards = roll_up(board(*rows, groups=circle))
-    assert {code: [r.code for r in b.rows] for code, b in boards.items()} == {
-        "UK": ["UKHC"],
-        "EMEA": ["UKHC"],
-        "US": ["USRT"],
-        "SHOPS": [],
-    }
-
-
-def test_a_row_of_a_group_nobody_described_still_has_its_board() -> None:
-    boards = roll_up(board(closed_row(UK_HOLDCO), groups=()))
-    assert [r.code for r in boards["UK"].rows] == ["UKHC"]
-
-
-def test_warnings_follow_their_entity() -> None:
-    example = worked_example()
-    reopened = BoardWarning("reopened", "UKHC", "April 2026 is open again")
-    general = BoardWarning("calendar", "", "the England calendar ends in 30 days")
-    boards = roll_up(replace_board(example, warnings=(reopened, general)))
-    assert list(boards["UK"].warnings) == [reopened, general]
-    assert list(boards["US"].warnings) == [general]
-
-
-# --- digest
 
 
 def replace_board(told: Scoreboard, **changes: Any) -> Scoreboard:
