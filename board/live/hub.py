@@ -38,6 +38,7 @@ from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
 
 HEARTBEAT_SECONDS = 20.0  # seconds between heartbeats; a browser that misses two shows that it is not live
 POLL_SECONDS = 5.0  # seconds after which the hub looks for changes without a signal
+LISTEN_SECONDS = 20.0  # seconds after which waiting for a signal begins anew
 DEBOUNCE_SECONDS = 0.03  # seconds in which a burst of signals is gathered into one look
 ACCESS_CHECK_SECONDS = 15.0  # seconds between checks of every stream's access (05-reliability 4.9: 60)
 RETRY_MILLISECONDS = (1000, 5000)  # milliseconds, at random, so that browsers do not reconnect all at once
@@ -150,8 +151,10 @@ class Hub:
             server.pubsub() as pubsub,
         ):
             await pubsub.subscribe(WAKEUP_CHANNEL)
-            async for _ in pubsub.listen():
-                self._nudged.set()
+            while not _is_cancelled():
+                # The first message confirms the subscription: what changed before it is looked for as well.
+                if await pubsub.get_message(timeout=LISTEN_SECONDS) is not None:
+                    self._nudged.set()
 
     async def _tell(self) -> None:
         """Looks for changes and sends every screen's changes to its streams."""
@@ -296,7 +299,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
     """Repeats work forever; waits out errors of the database and of Redis, and logs any other exception."""
-    while True:
+    while not _is_cancelled():
         try:
             await work()
         except asyncio.CancelledError:
@@ -307,6 +310,12 @@ async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("live stream failed", work=work.__name__)
             await asyncio.sleep(1)
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task was cancelled: `asyncio.wait_for`, here and in redis, may lose that on Python 3.11."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _now() -> str:

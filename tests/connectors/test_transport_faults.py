@@ -383,7 +383,9 @@ def test_a_source_that_fails_for_every_company_is_not_asked_for_all_of_them(
         source("business_central", twenty_companies_sim.url).read(
             [CompanyRef(f"Company {n}") for n in range(1, 21)], MAY
         )
-    assert len(twenty_companies_sim.requests("accountingPeriods")) <= 4 * (5 + 3)
+    # Four requests for each company. After five failures nothing more begins, but a thread that has ended one company
+    # may begin another before the fifth is counted.
+    assert len(twenty_companies_sim.requests("accountingPeriods")) <= 4 * (5 + 5)
 
 
 @pytest.mark.parametrize(
