@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Max, Q
 
 from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice, Outage
@@ -27,9 +27,9 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
     An outage whose entities are all silenced waits.
     """
     inputs, as_of = _outage_inputs(context), context.as_of
-    last, notified = _recent_outages(inputs, as_of)
+    last = _recent_outages(inputs, as_of)
     _update_outages(last, inputs, as_of)
-    due = [outage for outage in last.values() if outage.closed_at is None and outage.pk not in notified]
+    due = _without_notice([outage for outage in last.values() if outage.closed_at is None])
     audible = {
         entity.connection for pk, entity in context.entities.items() if due and pk not in context.silences
     }
@@ -55,22 +55,20 @@ def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeRe
     return NoticeReason.ACCESS_REFUSED if kind is NoticeKind.REFUSED else NoticeReason.NO_READING
 
 
-def _recent_outages(connections: Collection[int], as_of: datetime) -> tuple[Outages, set[int]]:
-    """The last outage of each of these connections and kind, unless its end is no news, and the ids of those with a
-    notice.
-    """
-    last: Outages = {}
-    notified = set()
-    notices = Notice.objects.filter(
-        connection=OuterRef("connection"), kind=OuterRef("kind"), episode=OuterRef("episode")
-    )
+def _recent_outages(connections: Collection[int], as_of: datetime) -> Outages:
+    """The last outage of each of these connections and kind, unless its end is no news."""
     current_or_recent = Q(closed_at=None) | Q(closed_at__gt=as_of - END_IS_NEWS)
     outages = Outage.objects.filter(current_or_recent, connection__in=connections)
-    for outage in outages.annotate(notified=Exists(notices)).order_by("episode"):
-        last[outage.connection_id, outage.kind] = outage
-        if outage.notified:
-            notified.add(outage.pk)
-    return last, notified
+    return {(outage.connection_id, outage.kind): outage for outage in outages.order_by("episode")}
+
+
+def _without_notice(outages: Collection[Outage]) -> list[Outage]:
+    """Those of these outages, each the last of its connection and kind, that have no notice yet."""
+    last = _last_notices({outage.connection_id for outage in outages}, [NoticeKind.STALE, NoticeKind.REFUSED])
+    notified = {(connection, kind.value, notice.episode) for (connection, kind), notice in last.items()}
+    return [
+        outage for outage in outages if (outage.connection_id, outage.kind, outage.episode) not in notified
+    ]
 
 
 def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:

@@ -81,7 +81,7 @@ def test_migrations_leave_an_event_of_the_operator(live_stack_env: dict[str, str
     events = list(AuditEvent.objects.order_by("pk"))
     assert [event.after for event in events] == [
         {"applied": [], "target": ["infra", "0001"]},
-        {"applied": ["infra.0002_audit_stays"], "target": []},
+        {"applied": ["infra.0002_audit_stays", "infra.0003_audit_by_scope"], "target": []},
     ]
     assert {(event.verb, event.through, event.actor_kind) for event in events} == {
         ("installation.migrated", "command", "operator")

@@ -76,10 +76,14 @@ def test_what_is_stored_beside_equal_facts_follows_from_the_state(
 
 
 def worded(facts: NativePeriodFacts) -> dict[str, Any]:
-    """What differs in words: a status is the state itself, and an assumed end its advice, both in the because."""
-    return {
-        name: value for name, value in facts_to_json(facts).items() if name not in ("status", "assumed_end")
-    }
+    """What differs in words: a status is the state itself, and an assumed end its advice, both in the because.
+
+    A module without a word is as one that the ERP does not list.
+    """
+    stored = facts_to_json(facts)
+    if isinstance(facts, FinopsFacts):
+        stored["access"] = {module: word for module, word in facts.access.items() if word is not None}
+    return {name: value for name, value in stored.items() if name not in ("status", "assumed_end")}
 
 
 @examples(200)
