@@ -150,10 +150,12 @@ def facts_to_json(facts: NativePeriodFacts) -> dict[str, object]:
 
 def facts_from_json(body: JsonObject) -> NativePeriodFacts:
     """Native facts from the JSON of `facts_to_json`; raises ValueError with the mistake for anything else."""
-    by_stored_kind = {facts.stored_kind: facts for facts in FACT_KINDS.values()}
-    if (kind := body.get("kind")) not in by_stored_kind:
-        raise UnknownFactKind(f"facts of kind {kind!r} are unknown; there are: {', '.join(by_stored_kind)}")
-    return by_stored_kind[kind].from_json(body)
+    kind = body.get("kind")
+    for facts in FACT_KINDS.values():
+        if facts.stored_kind == kind:
+            return facts.from_json(body)
+    known = ", ".join(facts.stored_kind for facts in FACT_KINDS.values())
+    raise UnknownFactKind(f"facts of kind {kind!r} are unknown; there are: {known}")
 
 
 def read_stored_facts(body: JsonObject | str) -> NativePeriodFacts:
