@@ -1,4 +1,4 @@
-"""Services, servers that messages go to, and what is sent: what several folders use.
+"""Services, the clock, servers that messages go to, and what is sent: what several folders use.
 
 Fixtures of one folder's tests stand in that folder's conftest.py.
 """
@@ -18,12 +18,14 @@ from pytest_django.fixtures import Settings
 
 from alerts.models import Delivery
 from tests import hypothesis_profiles  # noqa: F401 - loads its profile
+from tests.builders import WORKED_EXAMPLE_AT
 from tests.databases import live_copy
 from tests.db_builders import SampleGroup
 from tests.faults.http_sink import HttpSink
 from tests.faults.outbox_helpers import raise_notice, save_due_messages, save_late_group, send_to
 from tests.faults.smtp_sink import Sink
 from tests.scenario_databases import ScenarioDatabases
+from tests.settable_clock import SettableClock
 
 
 def pytest_configure() -> None:
@@ -113,6 +115,16 @@ def live_stack_env(live_database: str, empty_redis: None) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "PYTHONUNBUFFERED": "1",
     }
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SettableClock]:
+    """The board reads this clock, which stands at noon of 12 June 2026 until a test sets it."""
+    clock = SettableClock(WORKED_EXAMPLE_AT)
+    monkeypatch.setattr("board.web.board_request.now", clock)
+    cache.clear()
+    yield clock
+    cache.clear()
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests.board import access_groups
 from tests.board.access_groups import WHOLE, AccessScenario
 from tests.board.page_client import signed_in
-from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import (
     BUSY_GROUP_AT,
     SampleGroup,
@@ -22,16 +20,6 @@ from tests.db_builders import (
     save_sample_group,
 )
 from tests.settable_clock import SettableClock
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SettableClock]:
-    """The board reads this clock, which stands at noon of 12 June 2026 until a test sets it."""
-    clock = SettableClock(WORKED_EXAMPLE_AT)
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    cache.clear()
-    yield clock
-    cache.clear()
 
 
 @pytest.fixture

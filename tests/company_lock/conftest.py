@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 
-from tests.builders import WORKED_EXAMPLE_AT
 from tests.company_lock.company_lock_erp import CompanyLockErp, LockedGroup, installed, save_locked_group
-from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
@@ -23,13 +20,3 @@ def company_lock_erp() -> Iterator[CompanyLockErp]:
 def locked_group(db: None, company_lock_erp: CompanyLockErp) -> LockedGroup:
     """The sample group is on a connection of this kind, not read yet."""
     return save_locked_group(company_lock_erp)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[SettableClock]:
-    """The board reads this clock."""
-    clock = SettableClock(WORKED_EXAMPLE_AT)
-    monkeypatch.setattr("board.web.board_request.now", clock)
-    cache.clear()
-    yield clock
-    cache.clear()

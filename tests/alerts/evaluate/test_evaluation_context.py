@@ -52,7 +52,7 @@ def nothing_new(group: SampleGroup) -> Evaluated:
 
 
 def told_of_a_close(group: SampleGroup) -> Evaluated:
-    """The group has closed, and its recipients were told a minute ago."""
+    """The group has closed, and its recipients received the notice a minute ago."""
     group_close(group)
     return evaluated(MONDAY + MINUTE, group, dict.fromkeys(group.entities, CLOSED))
 
