@@ -25,7 +25,7 @@ from periods.snapshot.freshness import Freshness
 
 # A period without a deadline counts as still to be closed when it ended at most this long before its first read.
 LONGEST_CLOSE = timedelta(days=31)
-_UNCONNECTED_INTERVAL = timedelta(minutes=5)  # the usual one, for an entity without a connection
+_UNCONNECTED_INTERVAL = timedelta(minutes=5)  # the default interval, for an entity without a connection
 _LEVELS_BEFORE_LATE = ("not_due", "due_today")
 
 _EPISODES = """

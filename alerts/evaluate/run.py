@@ -67,9 +67,8 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
     notices = Notice.objects.bulk_create(
         [*_episode_notices(context), *reopening_notices(context), *outage_notices(context)]
     )
-    notices += Notice.objects.bulk_create(
-        group_close_notices(context)
-    )  # a reopening just raised counts there
+    # A reopening just raised counts there.
+    notices += Notice.objects.bulk_create(group_close_notices(context))
     deliveries = route_notices(notices, context)
     # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
     deliveries += requeue_after_silence(context)

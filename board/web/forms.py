@@ -41,6 +41,7 @@ class _ParsedField(forms.Field):
     """A value in one spelling; its error may quote what was typed as %(typed)s."""
 
     def parse(self, text: str) -> object:
+        """The value of a text that is not blank; raises ValueError for another spelling."""
         raise NotImplementedError
 
     def to_python(self, value: object) -> object:
