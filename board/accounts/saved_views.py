@@ -22,10 +22,9 @@ from board.accounts.saved_views_menu import (
     views_of,
 )
 from board.web.board_query import InvalidQuery
-from board.web.forms import ReturnForm, SwitchForm, bind_errors
+from board.web.forms import ReturnForm, SeeOther, SwitchForm, bind_errors
 from board.web.layout import SCREENS, layout_context
 from board.web.readers import Reader, signed_in
-from board.web.redirects import SeeOther
 from entities import view_store
 from entities.models import Person, SavedView
 from entities.view_store import MAX_VIEW_NAME_LENGTH

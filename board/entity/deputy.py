@@ -13,9 +13,8 @@ from alerts.routing.recipients import load_audiences
 from board.door import memberships_of
 from board.entity.forms import DeputyForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import form_status, posted
+from board.web.forms import SeeOther, form_status, posted
 from board.web.layout import layout_context
-from board.web.redirects import SeeOther
 from entities.access import administered_entities
 from entities.audit_trail import Verb, entity_object, record_act
 from entities.models import LegalEntity, Membership, Person

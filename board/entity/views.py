@@ -15,10 +15,9 @@ from board.door import visible_board_of
 from board.entity.entity_page import EntityPage, entity_page
 from board.entity.forms import RemarkForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import ReturnForm, bind_errors
+from board.web.forms import ReturnForm, SeeOther, bind_errors
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
-from board.web.redirects import SeeOther
 from board.web.toolbar import toolbar
 from closing.calendar.months import active_month
 from closing.facts.period_remarks import RemarkKind

@@ -12,9 +12,8 @@ from alerts.routing.alert_policy_updates import update_alert_policy
 from board.notifications.alert_rules_page import groups_page, rules_page
 from board.notifications.forms import AlertPolicyForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import bind_errors
+from board.web.forms import SeeOther, bind_errors
 from board.web.layout import layout_context
-from board.web.redirects import SeeOther
 from entities.access import administered_groups
 
 

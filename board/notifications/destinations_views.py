@@ -33,9 +33,8 @@ from alerts.models import Destination
 from board.notifications.destinations_page import destination_form_context, destination_lines
 from board.notifications.forms import DestinationForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import SwitchForm, bind_errors, form_status, posted
+from board.web.forms import SeeOther, SwitchForm, bind_errors, form_status, posted
 from board.web.layout import layout_context
-from board.web.redirects import SeeOther
 from entities.access import administered_groups
 from entities.models import Group
 from infra.secrets import SecretUnreadable

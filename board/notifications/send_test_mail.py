@@ -21,8 +21,8 @@ from alerts.channels.delivery_errors import ChannelMisconfigured, DeliveryFailur
 from alerts.channels.email.transport import mail_connection, send_mail
 from board.notifications.mail_preview import mail_folder
 from board.web import labels
+from board.web.forms import SeeOther
 from board.web.readers import Reader, may_send_test, signed_in
-from board.web.redirects import SeeOther
 from entities.models import Person
 
 TEST_MESSAGE_INTERVAL = 60  # seconds between two test mails of one person

@@ -29,9 +29,8 @@ from board.notifications.forms import SilenceForm
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
-from board.web.forms import ReturnForm, bind_errors, form_status, posted
+from board.web.forms import ReturnForm, SeeOther, bind_errors, form_status, posted
 from board.web.layout import layout_context
-from board.web.redirects import SeeOther
 from closing.calendar.date_phrases import full_date
 from closing.calendar.instants import local_date
 from entities.access import writable_entities

@@ -14,9 +14,8 @@ from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.forms import PreferencesForm
 from board.notifications.subscriptions_page import calendars_of, subscriptions_page
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import bind_errors, form_status, posted
+from board.web.forms import SeeOther, bind_errors, form_status, posted
 from board.web.layout import layout_context
-from board.web.redirects import SeeOther
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

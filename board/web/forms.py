@@ -12,7 +12,7 @@ from datetime import date, time
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
 
 _QUOTED = 20  # letters of what was typed that an error repeats
@@ -25,6 +25,12 @@ def bind_errors(form: forms.BaseForm) -> Iterator[None]:
         yield
     except ValidationError as error:
         form.add_error(None, error)
+
+
+class SeeOther(HttpResponseRedirect):
+    """A redirect (303) after an accepted form, so that a reload does not send the form again."""
+
+    status_code = 303
 
 
 def posted(request: HttpRequest) -> QueryDict | None:
