@@ -17,7 +17,7 @@ from board.entity.read_attempts import Attempt, connection_summary, read_attempt
 from board.entity.remark_forms import RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import Pieces, standing_sentence
-from board.notifications.notice_history import notices_of_period
+from board.notifications.notice_list import notices_of_period
 from board.notifications.notice_phrasing import NoticeSummary
 from board.web import labels
 from board.web.board_request import BoardRequest

@@ -16,7 +16,6 @@ from alerts.notices.notice_specs import SPECS
 from alerts.reason_words import reason_words
 from board.notifications.alerts_summary import alerts_summary, nothing_yet_message
 from board.notifications.mail_preview import mail_folder
-from board.notifications.notice_history import NoticeSummarizer
 from board.notifications.notice_list import (
     administered_entity_ids,
     delivery_lines_by_notice,
@@ -24,7 +23,7 @@ from board.notifications.notice_list import (
     readings_by_notice,
     visible_notices,
 )
-from board.notifications.notice_phrasing import NoticeSummary
+from board.notifications.notice_phrasing import NoticeSummarizer, NoticeSummary
 from board.notifications.open_alerts import OpenAlert, open_alerts
 from board.reports.overdue_queue import QueueDetails, queue_details
 from board.reports.report_page import render_report
@@ -146,7 +145,7 @@ def _proof_summary(board_request: BoardRequest) -> tuple[str, Sequence[str]] | N
     )
     if newest is None:
         return None
-    run_at = labels.clock(newest.as_of, board_request.reader.zone, board_request.as_of)
+    run_at = board_request.clock(newest.as_of)
     expected = "1 alert" if newest.expected == 1 else f"{newest.expected:,} alerts"
     count = len(newest.differences)
     result = f"{count:,} {'difference' if count == 1 else 'differences'}" if count else "no differences"

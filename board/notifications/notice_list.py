@@ -9,11 +9,17 @@ from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, 
 
 from alerts.models import DeliveryLine, Notice
 from alerts.notices.notice_specs import kinds_where
-from board.notifications.notice_phrasing import DeliveryState, ReadingsByNotice
+from board.notifications.notice_phrasing import (
+    DeliveryState,
+    NoticeSummarizer,
+    NoticeSummary,
+    ReadingsByNotice,
+)
 from board.web.board_request import BoardRequest
 from board.web.filters import group_and_descendants
 from board.web.params import EVERY_KIND, NoticeFilter
 from closing.scoreboard.board import Scoreboard
+from closing.scoreboard.row import Row
 from entities.access import administered_entities
 from entities.models import Membership
 from periods.snapshot.freshness import readings_of_connections
@@ -114,3 +120,27 @@ def administered_entity_ids(
     ):
         return set()
     return set(administered_entities(board_request.person).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def notices_of_period(
+    board_request: BoardRequest, entity_id: int, period_id: int | None, row: Row | None
+) -> list[NoticeSummary]:
+    """The notices of one period up to the moment of the request, newest first; for the entity's page.
+
+    Of a kind that repeats each day, only the newest is included.
+    """
+    if period_id is None:
+        return []
+    visible = (
+        visible_notices(board_request)
+        .filter(period=period_id)
+        .select_related("policy_version__policy", "period")
+    )
+    repeating = kinds_where(lambda spec: spec.cadence.repeats)
+    newest = visible.filter(kind__in=repeating).order_by("kind", "-raised_at", "-pk").distinct("kind")
+    notices = list(visible.exclude(~Q(pk__in=newest.values("pk")), kind__in=repeating))
+    lines = delivery_lines_by_notice(notices) if notices else {}
+    summarizer = NoticeSummarizer(
+        board_request, lines, administered_entity_ids(board_request, lines, [entity_id])
+    )
+    return [summarizer.summarize(notice, row, entity_id) for notice in notices]

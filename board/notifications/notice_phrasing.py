@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine, Notice
@@ -15,6 +15,7 @@ from closing.judging.notice_rules import NoticeReason
 from closing.judging.notification_schedule import Cadence
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
+from closing.scoreboard.row import Row
 
 DeliveryState = Delivery.State
 
@@ -61,42 +62,65 @@ class NoticeSummary:
     messages: Sequence[DeliverySummary]
 
 
-def summarize_notice(
-    notice: Notice,
-    lines: Iterable[DeliveryLine],
-    board_request: BoardRequest,
-    *,
-    unit: LatenessUnit | None = None,
-    to_administrators: bool = False,
-    readings: Readings = (),
-) -> NoticeSummary:
-    """The summary of a notice; its policy version and each line's delivery and recipient must be loaded.
+@dataclass(frozen=True)
+class NoticeSummarizer:
+    """Summarizes notices for one person, with their messages as of the moment of the request.
 
-    Messages are as of the moment of the request. `unit` is the entity's current unit of lateness, for notices
-    whose policy version has none. A mail server's reply is included for `to_administrators` only, as it may hold
-    addresses.
+    `lines`, whose deliveries and recipients must be loaded, and `readings` are by notice id. A mail server's reply is
+    included for the `administered` entities only, as it may hold addresses.
     """
-    spec = spec_of(notice.kind)
-    return NoticeSummary(
-        kind=f"{spec.label}, step {notice.step}" if spec.escalates else spec.label,
-        icon=spec.icon,
-        tone=spec.tone,
-        when=_clock(notice.raised_at, board_request),
-        iso=labels.iso(notice.raised_at) or "",
-        reason=_reason(notice, board_request, unit),
-        recorded_facts=_recorded_facts(notice, board_request, unit, readings),
-        messages=_messages(notice, lines, board_request, to_administrators=to_administrators),
-    )
+
+    board_request: BoardRequest
+    lines: Mapping[int, Sequence[DeliveryLine]]
+    administered: set[int]
+    readings: ReadingsByNotice = field(default_factory=dict)
+
+    def summarize(self, notice: Notice, row: Row | None, entity_id: int) -> NoticeSummary:
+        """The summary of a notice with its policy version; `row` is its entity's, None if it does not count any more.
+
+        Lateness has the unit of the policy version, or where that has none the current one of the entity.
+        """
+        spec, board_request, version = spec_of(notice.kind), self.board_request, notice.policy_version
+        unit = row.standing.unit if row is not None else None
+        if version is not None and version.lateness_unit:
+            unit = LatenessUnit(version.lateness_unit)
+        readings = self.readings.get(notice.pk, ())
+        return NoticeSummary(
+            kind=f"{spec.label}, step {notice.step}" if spec.escalates else spec.label,
+            icon=spec.icon,
+            tone=spec.tone,
+            when=board_request.clock(notice.raised_at),
+            iso=labels.iso(notice.raised_at) or "",
+            reason=_reason(notice, board_request, unit),
+            recorded_facts=_recorded_facts(notice, board_request, unit, readings),
+            messages=self._messages(notice, to_administrators=entity_id in self.administered),
+        )
+
+    def _messages(self, notice: Notice, *, to_administrators: bool) -> list[DeliverySummary]:
+        board_request = self.board_request
+        recipients: dict[DeliverySummary, list[str]] = {}
+        for line in self.lines.get(notice.pk, ()):
+            if not board_request.past or line.delivery.made_at <= board_request.as_of:
+                message = _message(notice, line, board_request, to_administrators=to_administrators)
+                recipients.setdefault(message, []).append(line.delivery.to)
+        if not recipients:
+            if unsent := spec_of(notice.kind).unsent:
+                return [DeliverySummary("info", unsent, "quiet")]
+            return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
+        summaries = []
+        for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
+            names = sorted(people, key=str.casefold)
+            shown = names if len(names) <= _MAX_NAMES + 1 else names[:_MAX_NAMES]
+            summaries.append(replace(message, to=shown, rest=names[len(shown) :]))
+        return summaries
 
 
 def _reason(notice: Notice, board_request: BoardRequest, unit: LatenessUnit | None) -> str:
     """ "6 calendar days late, confirmed by the ERP at 19:46"; other reasons as they are worded for all notices."""
-    version = notice.policy_version
-    counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
-    days = labels.days_in_words(notice.days_late, counted or LatenessUnit.CALENDAR_DAYS)
+    days = labels.days_in_words(notice.days_late, unit or LatenessUnit.CALENDAR_DAYS)
     match notice.reason:
         case NoticeReason.PAST_THE_LINE | NoticeReason.STILL_LATE if notice.days_late and notice.read_at:
-            return f"{days} late, confirmed by the ERP at {_clock(notice.read_at, board_request)}"
+            return f"{days} late, confirmed by the ERP at {board_request.clock(notice.read_at)}"
         case NoticeReason.PAST_A_STEP if notice.days_late:
             return f"{days} late: escalated, step {notice.step}"
     words = reason_words(notice.reason)
@@ -113,16 +137,15 @@ def _recorded_facts(
     if notice.connection_id is not None:
         return _connection_facts(notice, readings, board_request)
     version = notice.policy_version
-    counted = LatenessUnit(version.lateness_unit) if version is not None and version.lateness_unit else unit
     facts = [labels.STATE_LABELS[PeriodState(notice.state)]]
     if notice.days_late:
         days = f"{notice.days_late} {'day' if notice.days_late == 1 else 'days'}"
-        facts.append(f"{labels.days_in_words(notice.days_late, counted) if counted else days} late")
+        facts.append(f"{labels.days_in_words(notice.days_late, unit) if unit else days} late")
     facts.append(f"deadline {labels.short_day(notice.due_on)}" if notice.due_on else "no deadline set")
     if notice.read_at is None:
         facts.append("never read")
     else:
-        read_text = _clock(notice.read_at, board_request)
+        read_text = board_request.clock(notice.read_at)
         facts.append(f"read {read_text}" if notice.fresh else f"not read since {read_text}")
     if version is not None:
         facts.append(f"policy “{version.policy.name}”, version {version.number}")
@@ -135,7 +158,7 @@ def _connection_facts(notice: Notice, readings: Readings, board_request: BoardRe
     """When a connection was last read; where only some of its entities lag behind, when each of these was."""
 
     def read(moment: datetime | None) -> str:
-        return "never read" if moment is None else f"last read {_clock(moment, board_request)}"
+        return "never read" if moment is None else f"last read {board_request.clock(moment)}"
 
     newest = max((moment for _, moment in readings if moment is not None), default=None)
     if newest is None:
@@ -147,26 +170,6 @@ def _connection_facts(notice: Notice, readings: Readings, board_request: BoardRe
     facts = [f"{name} {read(moment)}" for name, moment in behind[:_MAX_NAMES]]
     facts += [f"{more} more"] if more > 0 else []
     return facts or ["some entities never read" if notice.read_at is None else read(notice.read_at)]
-
-
-def _messages(
-    notice: Notice, lines: Iterable[DeliveryLine], board_request: BoardRequest, *, to_administrators: bool
-) -> list[DeliverySummary]:
-    recipients: dict[DeliverySummary, list[str]] = {}
-    for line in lines:
-        if not board_request.past or line.delivery.made_at <= board_request.as_of:
-            message = _message(notice, line, board_request, to_administrators=to_administrators)
-            recipients.setdefault(message, []).append(line.delivery.to)
-    if not recipients:
-        if unsent := spec_of(notice.kind).unsent:
-            return [DeliverySummary("info", unsent, "quiet")]
-        return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
-    summaries = []
-    for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
-        names = sorted(people, key=str.casefold)
-        shown = names if len(names) <= _MAX_NAMES + 1 else names[:_MAX_NAMES]
-        summaries.append(replace(message, to=shown, rest=names[len(shown) :]))
-    return summaries
 
 
 def _message(
@@ -182,19 +185,19 @@ def _message(
         reason = f": {reason_words(line.left_out)}" if line.left_out else ""
         return DeliverySummary("not_started", NOT_SENT, "quiet", reason=reason)
     if state is DeliveryState.SENT and ended is not None:
-        return DeliverySummary("closed", f"Sent {_clock(ended, board_request)}", "ok")
+        return DeliverySummary("closed", f"Sent {board_request.clock(ended)}", "ok")
     if state is DeliveryState.PARKED:
         detail = reply if to_administrators else "An administrator can see why."
         return DeliverySummary("warning", DeliveryState.PARKED.label, "alert", detail=detail)
     if state is DeliveryState.SENDING:
         return DeliverySummary("mail", DeliveryState.SENDING.label, "waits")
     if not past and not delivery.attempts and delivery.due_at > as_of:
-        due = _clock(delivery.due_at, board_request)
+        due = board_request.clock(delivery.due_at)
         if (name := _DIGESTS.get(delivery.rhythm)) is not None:
             return DeliverySummary("mail", f"In the {name} digest of {due}", "quiet")
         if delivery.due_at > as_of + _LONG_WAIT:
             return DeliverySummary("stale", f"Waits until {due}: quiet hours or days off", "waits")
-    since = _clock(notice.raised_at, board_request)
+    since = board_request.clock(notice.raised_at)
     attempts_text = "" if past else _attempts_text(delivery, board_request)
     detail = " ".join(filter(None, [attempts_text, reply]))
     return DeliverySummary("stale", f"Waiting since {since}", "waits", detail=detail)
@@ -204,8 +207,4 @@ def _attempts_text(delivery: Delivery, board_request: BoardRequest) -> str:
     if not delivery.attempts:
         return ""
     times = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
-    return f"Tried {times}, next try {_clock(delivery.due_at, board_request)}."
-
-
-def _clock(moment: datetime, board_request: BoardRequest) -> str:
-    return labels.clock(moment, board_request.reader.zone, board_request.as_of)
+    return f"Tried {times}, next try {board_request.clock(delivery.due_at)}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, wraps
@@ -13,9 +12,10 @@ from django.shortcuts import render
 from django.utils.timezone import now as now
 
 from board.door import visible_board_of, visible_ids
+from board.web import labels
 from board.web.board_query import BoardQuery, InvalidQuery, moment_of, parse_query
 from board.web.layout import layout_context
-from board.web.readers import Reader, signed_in
+from board.web.readers import Reader, View, signed_in
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import active_month
 from closing.scoreboard.board import Scoreboard, with_as_of
@@ -44,6 +44,10 @@ class BoardRequest:
     def past(self) -> bool:
         return self.query.at is not None
 
+    def clock(self, moment: datetime) -> str:
+        """A moment in the reader's zone: "09:12" on the day of `as_of`, "Tue 9 Jun 09:12" on another."""
+        return labels.clock(moment, self.reader.zone, self.as_of)
+
     def entities(self) -> LegalEntityQuerySet:
         """Every entity that the person may see."""
         return LegalEntity.objects.visible_to(self.person)
@@ -67,10 +71,7 @@ class BoardRequest:
         return with_as_of(self.visible_board.board, self.as_of)
 
 
-BoardView = Callable[..., HttpResponse]
-
-
-def board_view(view: BoardView) -> Callable[..., HttpResponse]:
+def board_view(view: View) -> View:
     """Calls `view(request, board_request, ...)` for signed-in people; an invalid query gets an error page (400).
 
     A view may raise InvalidQuery for parameters of its own.
@@ -94,18 +95,12 @@ def resolve_request(person: Person, params: dict[str, str], as_of: datetime) -> 
     """The board request of a URL's parameters at a moment; raises InvalidQuery."""
     reader = Reader.in_zone(person.zone)
     query = parse_query(params, reader.zone)
-    moment = as_of
-    if query.at is not None:
-        moment = moment_of(query.at, reader.zone)
-        if moment > as_of:
-            if query.at != as_of.astimezone(reader.zone).date():
-                raise InvalidQuery(
-                    "That moment has not come yet. The board can be asked for now and for the past."
-                )
-            # Today has not ended, so its board is the board of now.
-            query, moment = (
-                query.replace(at=None),
-                as_of,
+    moment = as_of if query.at is None else moment_of(query.at, reader.zone)
+    if moment > as_of:
+        if query.at != as_of.astimezone(reader.zone).date():
+            raise InvalidQuery(
+                "That moment has not come yet. The board can be asked for now and for the past."
             )
+        query, moment = query.replace(at=None), as_of  # today has not ended, so its board is the board of now
     latest = active_month(moment.astimezone(reader.zone).date())
     return BoardRequest(person, reader, query, as_of, moment, query.month or latest, latest)
