@@ -12,7 +12,7 @@ from board.entity.deputy import deputy
 from board.entity.views import entity, remark
 from board.live.views import live
 from board.notifications import destinations_views, silences_page
-from board.notifications.alert_rules_views import alert_rules, group_alert_rules
+from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
 from board.notifications.mail_preview import sent_mail_html, sent_mails
 from board.notifications.send_test_mail import send_test_message

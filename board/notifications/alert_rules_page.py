@@ -1,12 +1,14 @@
-"""Builds the alert rules pages of groups: own rules, inherited rules, and a preview of each step's recipients."""
+"""The alert rules: the list of a person's groups, and the form of one with its escalation's current recipients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
 
 from alerts.routing.alert_policy import (
-    EscalationStepRule,
     GroupAlertPolicy,
     inherited_policy,
     load_alert_policies,
@@ -14,92 +16,68 @@ from alerts.routing.alert_policy import (
     own_policy,
     people_for_steps,
 )
-from alerts.routing.alert_policy_updates import MOST_STEPS
+from alerts.routing.alert_policy_updates import MOST_STEPS, update_alert_policy
 from alerts.routing.recipients import load_audiences, recipients
 from board.notifications.forms import AlertPolicyForm, EscalationStepForm
-from board.web.board_request import BoardRequest
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.forms import SeeOther, bind_errors
+from board.web.layout import layout_context
 from closing.judging.notice_rules import NoticeKind
+from entities.access import administered_groups
 from entities.models import Group, LegalEntity, Membership, Person
 
 SHOWN = 20  # entities with a full preview of their escalation
-_DEFAULT_SOURCE = "the default"
-_ROLES = tuple((role.value, role.label) for role in Membership.Role)
+# An entity with the current recipients of each step: ("+10", "Rosa Bell, Sanne de Wit").
+EscalationPreview = tuple[LegalEntity, list[tuple[str, str]]]
+_PLURALS = {
+    Membership.Role.OWNER.value: "owners",
+    Membership.Role.FINANCE.value: "finance",
+    Membership.Role.ADMINISTRATOR.value: "administrators",
+    Membership.Role.AUDITOR.value: "auditors",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class GroupLine:
-    """A group in the list: its depth, and its own rules as phrases."""
-
-    code: str
-    name: str
-    depth: int
-    rules: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class EscalationPreview:
-    """The current recipients of each escalation step of an entity: "+10: Rosa Bell, Sanne de Wit"."""
-
-    name: str
-    code: str
-    steps: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class RulesPage:
-    """The values of the page of one group."""
-
-    code: str
-    name: str
-    form: AlertPolicyForm
-    due_soon_above: str
-    digest_above: str
-    steps: Sequence[EscalationStepForm]
-    own_steps: bool
-    steps_above: str
-    steps_from: str
-    previews: Sequence[EscalationPreview]
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class EligiblePeople:
-    """The people that the steps of a group may name, or already name, by id."""
-
-    people: Mapping[int, Person]
-    with_access: frozenset[int]
-
-    def name(self, pk: int) -> str:
-        person = self.people.get(pk)
-        if person is None:
-            return "a person without access"
-        return (person.name or person.email) + ("" if pk in self.with_access else " (no longer has access)")
-
-
-def eligible_people(group: Group) -> EligiblePeople:
-    """The people that the steps of a group may name, and named people who may not see it any more."""
-    with_access = people_for_steps(group)
-    ids = {person.pk for person in with_access}
-    without_access = Person.objects.filter(
-        pk__in={pk for step in own_policy(group).steps for pk in step.people} - ids
-    )
-    return EligiblePeople(
-        {person.pk: person for person in [*with_access, *without_access.order_by("name")]}, frozenset(ids)
-    )
-
-
-def groups_page(groups: Sequence[Group]) -> list[GroupLine]:
-    """The groups in the order of their tree, each with its own rules."""
+@require_safe
+@board_view
+def alert_rules(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """The groups that the person administers, each with its own rules; 404 for people who administer none."""
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    groups = list(administered_groups(board_request.person))
+    if not groups:
+        raise Http404
     top_level, policies = min(group.path.count("/") for group in groups), own_policies(groups)
-    return [
-        GroupLine(
-            group.code,
-            group.name,
-            min(group.path.count("/") - top_level, 6),
-            _rule_phrases(policies[group.pk]),
-        )
-        for group in groups
-    ]
+    depths = [min(group.path.count("/") - top_level, 6) for group in groups]
+    rules = [_rule_phrases(policies[group.pk]) for group in groups]
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        "groups": list(zip(groups, depths, rules, strict=True)),
+    }
+    return render(request, "board/notifications/alert_rules.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@board_view
+def group_alert_rules(request: HttpRequest, board_request: BoardRequest, code: str) -> HttpResponse:
+    """The rules of one group; a POST saves the form as its policy. The preview is of the saved rules."""
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    group = administered_groups(board_request.person).filter(code=code).first()
+    if group is None:
+        raise Http404
+    form = None
+    if request.method == "POST":
+        form = AlertPolicyForm(request.POST)
+        if form.is_valid():
+            with bind_errors(form):
+                update_alert_policy(group, form.policy(), board_request.now)
+                messages.success(request, f"The alert rules of {group.name} are saved.")
+                return SeeOther(reverse("alert_rules_of", args=[group.code]))
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        **_form_context(group, form),
+    }
+    context["previews"], context["left"] = _previews(board_request, group)
+    status = 200 if form is None else 422
+    return render(request, "board/notifications/group_alert_rules.html", context, status=status)
 
 
 def _rule_phrases(policy: GroupAlertPolicy) -> list[str]:
@@ -113,14 +91,13 @@ def _rule_phrases(policy: GroupAlertPolicy) -> list[str]:
     return phrases
 
 
-def rules_page(board_request: BoardRequest, group: Group, form: AlertPolicyForm | None) -> RulesPage:
-    """The page with a rejected form, or that of the saved policy; the preview is of the saved rules."""
-    inherited, eligible = inherited_policy(group), eligible_people(group)
+def _form_context(group: Group, form: AlertPolicyForm | None) -> dict[str, object]:
+    """The rejected form, or that of the saved policy, with the inherited rules beside it."""
+    inherited, eligible = inherited_policy(group), _eligible_people(group)
     if form is None:
-        emails = {pk: person.email for pk, person in eligible.people.items()}
+        emails = {pk: email for pk, (email, _) in eligible.items()}
         form = AlertPolicyForm(current=own_policy(group), emails=emails)
-    previews, left = _previews(board_request, group)
-    names = {person.email: eligible.name(pk) for pk, person in eligible.people.items()}
+    names = dict(eligible.values())
     steps = list(form.steps)
     for position, step in enumerate(steps, start=1):
         step.show(f"Step {position}", names)
@@ -128,19 +105,33 @@ def rules_page(board_request: BoardRequest, group: Group, form: AlertPolicyForm 
         steps.append(EscalationStepForm(max((step.number for step in steps), default=0) + 1))
         steps[-1].show("Another step", names, new=True)
     digest = "May wait for a digest" if inherited.rules.alerts_in_digest else "Always at once"
-    return RulesPage(
-        code=group.code,
-        name=group.name,
-        form=form,
-        due_soon_above=f"{_days_ahead(inherited.rules.due_soon_days)}, {_source(inherited.due_soon_from)}",
-        digest_above=f"{digest} ({_source(inherited.in_digest_from)})",
-        steps=steps,
-        own_steps=bool(form.steps),
-        steps_above="; ".join(_step_text(step, eligible) for step in inherited.steps),
-        steps_from=_source(inherited.steps_from),
-        previews=previews,
-        left=left,
-    )
+    above = []
+    for rule in inherited.steps:
+        people = [eligible[pk][1] if pk in eligible else "a person without access" for pk in rule.people]
+        roles = [_PLURALS.get(role, role) for role in rule.roles]
+        above.append(f"+{rule.after_days} {', '.join([*roles, *people])}")
+    return {
+        "name": group.name,
+        "form": form,
+        "due_soon_above": f"{_days_ahead(inherited.rules.due_soon_days)}, {_source(inherited.due_soon_from)}",
+        "digest_above": f"{digest} ({_source(inherited.in_digest_from)})",
+        "steps": steps,
+        "steps_above": "; ".join(above),
+        "steps_from": _source(inherited.steps_from),
+    }
+
+
+def _eligible_people(group: Group) -> dict[int, tuple[str, str]]:
+    """E-mail address and name, by id, of the people whom the steps of a group may name or already name."""
+    with_access = {
+        person.pk: (person.email, person.name or person.email) for person in people_for_steps(group)
+    }
+    named = {pk for step in own_policy(group).steps for pk in step.people}
+    others = Person.objects.filter(pk__in=named - with_access.keys()).order_by("name")
+    return with_access | {
+        person.pk: (person.email, f"{person.name or person.email} (no longer has access)")
+        for person in others
+    }
 
 
 def _days_ahead(days: int) -> str:
@@ -150,66 +141,30 @@ def _days_ahead(days: int) -> str:
 
 
 def _source(name: str) -> str:
-    return f"inherited from {name}" if name else _DEFAULT_SOURCE
-
-
-def _step_text(step: EscalationStepRule, eligible: EligiblePeople) -> str:
-    """A step in a few words: "+10 administrators, Rosa Bell"."""
-    labels = dict(_ROLES)
-    names = [_PLURALS.get(role, labels.get(role, role)) for role in step.roles]
-    names += [eligible.name(pk) for pk in step.people]
-    return f"+{step.after_days} {', '.join(names)}"
-
-
-_PLURALS = {
-    Membership.Role.OWNER.value: "owners",
-    Membership.Role.FINANCE.value: "finance",
-    Membership.Role.ADMINISTRATOR.value: "administrators",
-    Membership.Role.AUDITOR.value: "auditors",
-}
+    return f"inherited from {name}" if name else "the default"
 
 
 def _previews(board_request: BoardRequest, group: Group) -> tuple[list[EscalationPreview], int]:
     """The previews of the saved steps for the first entities of the group, and the number of further ones."""
     visible = board_request.entities().filter(group__path__startswith=group.path).order_by("name", "code")
     shown = list(visible.select_related("group")[:SHOWN])
-    audiences = load_audiences([entity.pk for entity in shown])
-    policies = load_alert_policies()
-    steps = {entity.pk: policies.steps_of(entity.group.path) for entity in shown}
-    people_by_step = {
-        entity.pk: [
-            recipients(
-                NoticeKind.ESCALATION, number, audiences[entity.pk], board_request.now, steps=steps[entity.pk]
-            )
-            for number, _ in enumerate(steps[entity.pk], start=1)
+    audiences, policies = load_audiences([entity.pk for entity in shown]), load_alert_policies()
+    reached: list[tuple[LegalEntity, list[tuple[int, set[int]]]]] = []
+    for entity in shown:
+        audience, steps = audiences[entity.pk], policies.steps_of(entity.group.path)
+        people = [
+            recipients(NoticeKind.ESCALATION, number, audience, board_request.now, steps=steps)
+            for number, _ in enumerate(steps, start=1)
         ]
-        for entity in shown
-    }
-    person_ids = {
-        person for steps_people in people_by_step.values() for people in steps_people for person in people
-    }
-    names = {
-        pk: name or email
-        for pk, name, email in Person.objects.filter(pk__in=person_ids).values_list("pk", "name", "email")
-    }
-    previews = [_preview(entity, steps[entity.pk], people_by_step[entity.pk], names) for entity in shown]
+        reached.append((entity, list(zip([step.after_days for step in steps], people, strict=True))))
+    ids = {pk for _, steps in reached for _, people in steps for pk in people}
+    rows = Person.objects.filter(pk__in=ids).values_list("pk", "name", "email")
+    names = {pk: name or email for pk, name, email in rows}
+
+    def phrase(people: set[int]) -> str:
+        return ", ".join(sorted((names[pk] for pk in people), key=str.casefold)) or "nobody with access"
+
+    previews = [
+        (entity, [(f"+{days}", phrase(people)) for days, people in steps]) for entity, steps in reached
+    ]
     return previews, max(0, visible.count() - SHOWN)
-
-
-def _preview(
-    entity: LegalEntity,
-    steps: Sequence[EscalationStepRule],
-    people_by_step: Sequence[set[int]],
-    names: Mapping[int, str],
-) -> EscalationPreview:
-    return EscalationPreview(
-        entity.name,
-        entity.code,
-        [
-            (
-                f"+{step.after_days}",
-                ", ".join(sorted((names[pk] for pk in people), key=str.casefold)) or "nobody with access",
-            )
-            for step, people in zip(steps, people_by_step, strict=True)
-        ],
-    )
