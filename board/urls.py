@@ -16,7 +16,7 @@ from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
 from board.notifications.mail_preview import sent_mail_html, sent_mails
 from board.notifications.send_test_mail import send_test_message
-from board.notifications.subscriptions_views import subscriptions, subscriptions_reset, subscriptions_undo
+from board.notifications.subscriptions_page import subscriptions, subscriptions_reset, subscriptions_undo
 from board.notifications.unsubscribe import unsubscribe_page
 from board.reports import exports
 from board.reports.calendar_page import calendar_page

@@ -1,4 +1,4 @@
-"""Builds the subscriptions page: cadences by kind, hours, deputies, and the next digests."""
+"""The subscriptions page: cadences by kind, hours, absence with deputies, and the next digests."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib import messages
+from django.core import signing
 from django.db.models import Q
 from django.forms import BoundField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
 
 from alerts.models import Delivery
 from alerts.notices.notice_specs import SPECS
 from alerts.notices.spec import NoticeSpec
 from alerts.routing.alert_policy import load_alert_policies
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.preferences import NotificationPreferences, notification_hours_of
+from alerts.routing.preference_updates import update_preferences
+from alerts.routing.preferences import NotificationPreferences, load_preferences, notification_hours_of
 from board.notifications.forms import PreferencesForm
 from board.notifications.notice_list import visible_notices
 from board.web import labels
-from board.web.board_request import BoardRequest
+from board.web.board_request import BoardRequest, board_view, resolve_request
+from board.web.forms import SeeOther, bind_errors, form_status, posted
+from board.web.layout import layout_context
 from closing.calendar.instants import local_date
 from closing.judging.notification_schedule import Cadence, allowed_cadences, effective_cadence, next_send_at
 from closing.phrasing import day_and_clock
-from entities.models import WorkCalendar
+from entities.models import LegalEntity, Person, WorkCalendar
 
 CADENCE_LABELS = {
     Cadence.IMMEDIATE: "At once",
@@ -48,58 +57,77 @@ class CadenceChoice:
     locked: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeputyAssignment:
-    """An entity, and its deputy or the owner that the person stands in for."""
-
-    entity: str
-    code: str
-    person: str
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionsPage:
-    """The values of the page."""
-
-    mandatory: Sequence[CadenceChoice]
-    optional: Sequence[CadenceChoice]
-    form: PreferencesForm
-    zone: str
-    next: Sequence[str]
-    away: str
-    deputies: Sequence[DeputyAssignment]
-    deputy_for: Sequence[DeputyAssignment]
-    is_default: bool
-
-
-def calendars_of(board_request: BoardRequest, preferences: NotificationPreferences) -> list[WorkCalendar]:
-    """The calendars to choose from: those of the entities the person may see, and the current one."""
+@require_http_methods(["GET", "HEAD", "POST"])
+@board_view
+def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Shows the person's preferences; a POST saves changes."""
+    # The query of a board does not apply here.
+    board_request = resolve_request(board_request.person, {}, board_request.now)
+    current = load_preferences(board_request.person)
     calendars = WorkCalendar.objects.filter(
-        Q(pk__in=board_request.entities().values("calendar")) | Q(pk=preferences.calendar or 0)
+        Q(pk__in=board_request.entities().values("calendar")) | Q(pk=current.calendar or 0)
     )
-    return list(calendars.order_by("name"))
+    form = PreferencesForm(current, list(calendars.order_by("name")), posted(request))
+    if form.is_valid():
+        with bind_errors(form):
+            _save(request, board_request, form.preferences(), "Your notifications are saved.")
+            return SeeOther(reverse("subscriptions"))
+    context = {
+        **layout_context(board_request.person, "alerts", board_request.board()),
+        **_page_context(board_request, form, current),
+    }
+    return render(request, "board/notifications/subscriptions.html", context, status=form_status(form))
 
 
-def subscriptions_page(
-    board_request: BoardRequest,
-    form: PreferencesForm,
-    preferences: NotificationPreferences,
-) -> SubscriptionsPage:
-    """The page for the person of the request; the number of queries does not depend on what they may see."""
+@require_POST
+@board_view
+def subscriptions_reset(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """Resets all preferences to their defaults."""
+    _save(request, board_request, NotificationPreferences(), "The defaults are restored.")
+    return SeeOther(reverse("subscriptions"))
+
+
+@require_POST
+@board_view
+def subscriptions_undo(request: HttpRequest, board_request: BoardRequest, token: str) -> HttpResponse:
+    """Restores the preferences before the last change, which the token holds."""
+    try:
+        previous = NotificationPreferences.from_token(token, board_request.person)
+    except signing.BadSignature:
+        raise Http404 from None
+    _save(request, board_request, previous, "The change is undone.")
+    return SeeOther(reverse("subscriptions"))
+
+
+def _save(
+    request: HttpRequest, board_request: BoardRequest, preferences: NotificationPreferences, message: str
+) -> None:
+    previous = update_preferences(board_request.person, preferences, board_request.now)
+    if load_preferences(board_request.person) == previous:
+        messages.info(request, "Nothing has changed.")
+        return
+    undo_url = reverse("subscriptions_back", args=[previous.token(board_request.person)])
+    messages.success(request, message, extra_tags=undo_url)
+
+
+def _page_context(
+    board_request: BoardRequest, form: PreferencesForm, preferences: NotificationPreferences
+) -> dict[str, object]:
+    """The values of the page; the number of queries does not depend on what the person may see."""
     locked, in_digest = _mandatory_rule(board_request)
     choices = [(spec, _choice(spec, form, locked, in_digest=in_digest)) for spec in SPECS.values()]
     owned, deputised = _deputy_assignments(board_request)
-    return SubscriptionsPage(
-        mandatory=[choice for spec, choice in choices if spec.cadence.mandatory],
-        optional=[choice for spec, choice in choices if not spec.cadence.mandatory],
-        form=form,
-        zone=board_request.reader.zone_name,
-        next=_upcoming_digests(board_request, preferences, in_digest=in_digest),
-        away=_absence_text(board_request, preferences),
-        deputies=owned,
-        deputy_for=deputised,
-        is_default=preferences == NotificationPreferences(),
-    )
+    return {
+        "mandatory": [choice for spec, choice in choices if spec.cadence.mandatory],
+        "optional": [choice for spec, choice in choices if not spec.cadence.mandatory],
+        "form": form,
+        "zone": board_request.reader.zone_name,
+        "next": _upcoming_digests(board_request, preferences, in_digest=in_digest),
+        "away": _absence_text(board_request, preferences),
+        "deputies": owned,
+        "deputy_for": deputised,
+        "is_default": preferences == NotificationPreferences(),
+    }
 
 
 def _choice(spec: NoticeSpec, form: PreferencesForm, locked: str, *, in_digest: bool) -> CadenceChoice:
@@ -182,10 +210,10 @@ def _upcoming_digests(
 
 def _when(moment: datetime, board_request: BoardRequest) -> str:
     zone = board_request.reader.zone
-    full_text = day_and_clock(moment, zone, board_request.now)
-    day = local_date(moment, zone)
-    relative_day = {0: "today", 1: "tomorrow"}.get((day - local_date(board_request.now, zone)).days, "")
-    text = f"{relative_day} {moment.astimezone(zone):%H:%M}" if relative_day else full_text
+    days = (local_date(moment, zone) - local_date(board_request.now, zone)).days
+    text = day_and_clock(moment, zone, board_request.now)
+    if (relative_day := {0: "today", 1: "tomorrow"}.get(days)) is not None:
+        text = f"{relative_day} {moment.astimezone(zone):%H:%M}"
     return f"{text} {board_request.reader.zone_name} time"
 
 
@@ -203,18 +231,20 @@ def _absence_text(board_request: BoardRequest, preferences: NotificationPreferen
     return f"You are away{until}{'' if until else ', without an end'}."
 
 
-def _deputy_assignments(board_request: BoardRequest) -> tuple[list[DeputyAssignment], list[DeputyAssignment]]:
+def _deputy_assignments(
+    board_request: BoardRequest,
+) -> tuple[list[tuple[LegalEntity, str]], list[tuple[LegalEntity, str]]]:
     """The entities that the person owns, with their deputies, and those whose owner the person stands in for."""
-    owner_or_deputy = Q(owner=board_request.person) | Q(deputy=board_request.person)
-    rows = board_request.entities().filter(owner_or_deputy).order_by("name").select_related("owner", "deputy")
+    person = board_request.person
+    entities = board_request.entities().filter(Q(owner=person) | Q(deputy=person)).order_by("name")
     owned, deputised = [], []
-    for entity in rows:
-        if entity.owner_id == board_request.person.pk:
-            owned.append(DeputyAssignment(entity.name, entity.code, _name(entity.deputy)))
-        if entity.deputy_id == board_request.person.pk and entity.owner_id != board_request.person.pk:
-            deputised.append(DeputyAssignment(entity.name, entity.code, _name(entity.owner)))
+    for entity in entities.select_related("owner", "deputy"):
+        if entity.owner_id == person.pk:
+            owned.append((entity, _name(entity.deputy)))
+        elif entity.deputy_id == person.pk:
+            deputised.append((entity, _name(entity.owner)))
     return owned, deputised
 
 
-def _name(person: object) -> str:
-    return str(getattr(person, "name", "") or getattr(person, "email", ""))
+def _name(person: Person | None) -> str:
+    return (person.name or person.email) if person is not None else ""
