@@ -11,7 +11,7 @@ from board.audit.audit_page import audit_page
 from board.entity.deputy import deputy
 from board.entity.views import entity, remark
 from board.live.views import live
-from board.notifications import destinations_views, silences_page
+from board.notifications import destinations_page, silences_page
 from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
 from board.notifications.mail_preview import sent_mail_html, sent_mails
@@ -35,27 +35,27 @@ urlpatterns = [
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", send_test_message, name="trial_message"),
-    path("alerts/destinations/", destinations_views.destination_list, name="destinations"),
-    path("alerts/destinations/add/", destinations_views.destination_add, name="add_destination"),
-    path("alerts/destinations/<uuid:uid>/", destinations_views.destination_edit, name="destination"),
+    path("alerts/destinations/", destinations_page.destination_list, name="destinations"),
+    path("alerts/destinations/add/", destinations_page.destination_add, name="add_destination"),
+    path("alerts/destinations/<uuid:uid>/", destinations_page.destination_edit, name="destination"),
     path(
         "alerts/destinations/<uuid:uid>/try/",
-        destinations_views.destination_send_test,
+        destinations_page.destination_send_test,
         name="try_destination",
     ),
     path(
         "alerts/destinations/<uuid:uid>/switch/",
-        destinations_views.destination_switch,
+        destinations_page.destination_switch,
         name="switch_destination",
     ),
     path(
         "alerts/destinations/<uuid:uid>/remove/",
-        destinations_views.destination_remove,
+        destinations_page.destination_remove,
         name="remove_destination",
     ),
     path(
         "alerts/destinations/<uuid:uid>/secret/",
-        destinations_views.destination_rotate_secret,
+        destinations_page.destination_rotate_secret,
         name="rotate_destination",
     ),
     path("alerts/silences/", silences_page.silences, name="silences"),

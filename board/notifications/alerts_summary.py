@@ -70,7 +70,7 @@ def _past_line_text(current: OpenAlerts) -> tuple[str, list[str]]:
 
 def _waiting_text(current: OpenAlerts) -> str:
     count = current.messages.get(DeliveryState.WAITING, 0) + current.messages.get(DeliveryState.SENDING, 0)
-    return f"{count} {'message waits' if count == 1 else 'messages wait'}." if count else ""
+    return labels.counted(count, "message waits.", "messages wait.")
 
 
 def _qualification(current: OpenAlerts) -> tuple[str, str]:

@@ -40,20 +40,26 @@ def send_test_message(request: HttpRequest) -> HttpResponse:
     response = SeeOther(reverse("alerts"))
     if not settings.MAILS_LEAVE:
         messages.error(request, "No mail server is named: set MAIL_URL in the environment and start again.")
-    elif _may_send_now(request, person):
+    elif may_send_now(
+        request,
+        f"trial-message-{person.pk}",
+        TEST_MESSAGE_INTERVAL,
+        verb="sent",
+        too_soon="You have just sent one. Try again in a minute.",
+    ):
         _send(request, person)
     return response
 
 
-def _may_send_now(request: HttpRequest, person: Person) -> bool:
-    """Whether the person has sent none in the last minute; shows a message if not."""
+def may_send_now(request: HttpRequest, key: str, seconds: int, *, verb: str, too_soon: str) -> bool:
+    """Whether nothing was sent under the key in the last seconds; shows a message if not."""
     try:
-        if cache.add(f"trial-message-{person.pk}", 1, TEST_MESSAGE_INTERVAL):
+        if cache.add(key, 1, seconds):
             return True
     except RedisError:
-        messages.error(request, "Redis does not answer, so nothing was sent. Try again in a minute.")
-        return False
-    messages.warning(request, "You have just sent one. Try again in a minute.")
+        messages.error(request, f"Redis does not answer, so nothing was {verb}. Try again in a minute.")
+    else:
+        messages.warning(request, too_soon)
     return False
 
 

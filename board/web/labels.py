@@ -214,6 +214,11 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in parts[:1] + parts[1:][-1:]).upper()
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """ "1 message waits", or "3 messages wait"; "" for none."""
+    return f"{count} {one if count == 1 else many}" if count else ""
+
+
 def iso(moment: datetime | None) -> str | None:
     """An instant in the format of JSON and CSV: "2026-06-12T12:00:00Z"."""
     if moment is None:
