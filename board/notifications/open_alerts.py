@@ -28,29 +28,28 @@ from periods.snapshot.builder import take_snapshots
 _NOT_OWED = (LineReason.NOT_VISIBLE, LineReason.RECIPIENT_UNSUBSCRIBED)
 
 
-@dataclass(frozen=True, slots=True)
-class NoticePeople:
-    """The people who must receive a notice, and those of them to whom it was sent."""
+@dataclass(slots=True)
+class NoticeMessages:
+    """The states of a notice's messages, the people who must receive it, and those of them to whom it was sent."""
 
-    required: frozenset[int]
-    reached: frozenset[int]
+    states: set[str] = field(default_factory=set)
+    required: set[int] = field(default_factory=set)
+    reached: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class OpenAlert:
     """One month of an entity that is past the alert line, or that has a notice and is not closed.
 
-    `notices` are those of the running episode, oldest first; `states` the states of their messages by notice id,
-    and `people` who must receive each of them and has.
+    `notices` are those of the running episode, oldest first; `messages` those of notices that have any, by notice id.
     `read_before_deadline` is False if the deadline had passed before the entity was first read.
     """
 
     month: date
     row: Row
     notices: Sequence[Notice]
-    states: Mapping[int, frozenset[str]]
-    people: Mapping[int, NoticePeople] = field(default_factory=dict)
-    read_before_deadline: bool = True
+    messages: Mapping[int, NoticeMessages]
+    read_before_deadline: bool
 
     @property
     def alerting(self) -> bool:
@@ -60,15 +59,16 @@ class OpenAlert:
     def lacks_recipient(self) -> bool:
         """Whether a notice has no recipient."""
         return any(
-            notice.pk not in self.states for notice in self.notices if not spec_of(notice.kind).informational
+            notice.pk not in self.messages
+            for notice in self.notices
+            if not spec_of(notice.kind).informational
         )
 
     @cached_property
     def all_sent(self) -> bool:
         """Whether at least one message of each notice was sent."""
-        return bool(self.notices) and all(
-            DeliveryState.SENT in self.states.get(notice.pk, ()) for notice in self.notices
-        )
+        sent = {pk for pk, messages in self.messages.items() if DeliveryState.SENT in messages.states}
+        return bool(self.notices) and all(notice.pk in sent for notice in self.notices)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class OpenAlerts:
 
     queue: OverdueQueue
     open: Sequence[OpenAlert]
-    messages: Mapping[str, int] = field(default_factory=dict)
+    messages: Mapping[str, int]
 
     @property
     def board(self) -> Scoreboard:
@@ -91,14 +91,14 @@ class OpenAlerts:
     def required_people(self) -> frozenset[int]:
         """The people who must receive a notice of an entity past the alert line."""
         return frozenset().union(
-            *(each.required for alert in self.alerting for each in alert.people.values())
+            *(each.required for alert in self.alerting for each in alert.messages.values())
         )
 
     @cached_property
     def reached_people(self) -> frozenset[int]:
         """Those of `required_people` to whom every notice that they must receive was sent."""
-        missing = [each.required - each.reached for alert in self.alerting for each in alert.people.values()]
-        return self.required_people.difference(*missing)
+        messages = [each for alert in self.alerting for each in alert.messages.values()]
+        return self.required_people.difference(*(each.required - each.reached for each in messages))
 
 
 def open_alerts(board_request: BoardRequest) -> OpenAlerts:
@@ -112,16 +112,14 @@ def open_alerts(board_request: BoardRequest) -> OpenAlerts:
     by_period = {row.period_id: row for row in rows.values() if row.period_id is not None}
     notices = _episode_notices(by_period.keys(), board_request.as_of)
     ids = [item.pk for own in notices.values() for item in own]
-    states, people = _message_states(ids)
+    messages = _notice_messages(ids)
     watched = watched_since([period for period in by_period if not notices.get(period)])
     open_list = []
     for (_, month), row in rows.items():
         own = notices.get(row.period_id or 0, [])
         if row.standing.alerting or (own and not row.counts_as_closed and not row.not_due):
-            own_states = {item.pk: states[item.pk] for item in own if item.pk in states}
-            own_people = {item.pk: people[item.pk] for item in own if item.pk in people}
-            read_in_time = _read_before_deadline(row, watched)
-            open_list.append(OpenAlert(month, row, own, own_states, own_people, read_in_time))
+            own_messages = {item.pk: messages[item.pk] for item in own if item.pk in messages}
+            open_list.append(OpenAlert(month, row, own, own_messages, _read_before_deadline(row, watched)))
     open_list.sort(key=lambda item: (-item.row.standing.days_late, item.month, item.row.name.casefold()))
     counts = DeliveryLine.objects.filter(notice__in=ids, left_out="").values_list("delivery__state")
     return OpenAlerts(queue, open_list, dict(counts.annotate(Count("delivery", distinct=True))))
@@ -176,30 +174,20 @@ def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, 
     return notices_by_period
 
 
-def _message_states(
-    notice_ids: Collection[int],
-) -> tuple[dict[int, frozenset[str]], dict[int, NoticePeople]]:
-    """The message states of each notice, where one that left it out counts as cancelled, and its people."""
-    states_by_notice: dict[int, set[str]] = defaultdict(set)
-    required: dict[int, set[int]] = defaultdict(set)
-    reached: dict[int, set[int]] = defaultdict(set)
+def _notice_messages(notice_ids: Collection[int]) -> dict[int, NoticeMessages]:
+    """The messages of each notice that has any; one that left the notice out counts as cancelled."""
+    messages: dict[int, NoticeMessages] = defaultdict(NoticeMessages)
     lines = DeliveryLine.objects.filter(notice__in=notice_ids).order_by()
     grouped = lines.values_list("notice", "delivery__state", "left_out").annotate(
         people=ArrayAgg("recipient", default=[], filter=Q(recipient__isnull=False, recipient__is_active=True))
     )
     for notice, state, left_out, people in grouped:
-        states_by_notice[notice].add(DeliveryState.CANCELLED if left_out else state)
+        messages[notice].states.add(DeliveryState.CANCELLED if left_out else state)
         if left_out not in _NOT_OWED:
-            required[notice].update(people)
+            messages[notice].required.update(people)
         if not left_out and state == DeliveryState.SENT:
-            reached[notice].update(people)
-    return (
-        {notice: frozenset(states) for notice, states in states_by_notice.items()},
-        {
-            notice: NoticePeople(frozenset(people), frozenset(reached[notice]))
-            for notice, people in required.items()
-        },
-    )
+            messages[notice].reached.update(people)
+    return messages
 
 
 def _read_before_deadline(row: Row, watched: Mapping[int, datetime]) -> bool:
