@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -32,7 +31,7 @@ from board.scoreboard.summary import board_summary
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import SelectField, build_url, page_number, pagination
+from board.web.controls import ALL, build_url, page_number, pagination, select_field
 from board.web.params import EVERY_KIND, MESSAGE_FILTERS, NoticeFilter
 from board.web.query_phrasing import describe_filters
 from board.web.readers import administers_a_group, may_send_test
@@ -52,8 +51,6 @@ class OpenAlertItem:
     """One open episode: entity, month, lateness, and its notices."""
 
     key: str
-    name: str
-    code: str
     month: str
     line: RowCells
     late: str
@@ -172,20 +169,14 @@ def _settings_links(board_request: BoardRequest) -> list[tuple[str, str]]:
 def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, path: str) -> Toolbar:
     """The toolbar with the filters of notices."""
     query, bar = board_request.query, toolbar(board_request, board, path, filters.pairs())
+    month = f"{filters.month:%Y-%m}" if filters.month else ""
     return replace(
         bar,
         chips=[],
         first=[
-            _select(
-                "kind", "Kind", list(_kind_labels().items()), filters.kind, default_label="All but reminders"
-            ),
-            _select("message", "Message", list(MESSAGE_FILTERS.items()), filters.message),
-            _select(
-                "for",
-                "Month",
-                _month_options(board_request),
-                f"{filters.month:%Y-%m}" if filters.month else "",
-            ),
+            select_field("kind", "Kind", [("", "All but reminders"), *_kind_labels().items()], filters.kind),
+            select_field("message", "Message", [ALL, *MESSAGE_FILTERS.items()], filters.message),
+            select_field("for", "Month", [ALL, *_month_options(board_request)], month),
         ],
         more=[select for select in (*bar.first, *bar.more) if select.name in _FILTER_NAMES],
         used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
@@ -195,16 +186,7 @@ def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, 
 
 
 def _kind_labels() -> dict[str, str]:
-    return {EVERY_KIND: "All", **{kind: spec.label for kind, spec in SPECS.items()}}
-
-
-def _select(
-    name: str, label: str, options: Sequence[tuple[str, str]], chosen: str, default_label: str = "All"
-) -> SelectField:
-    all_options = [("", default_label), *options]
-    if chosen not in dict(all_options):
-        all_options.append((chosen, chosen))
-    return SelectField(name, label, [(value, text, value == chosen) for value, text in all_options])
+    return {EVERY_KIND: "All"} | {kind: spec.label for kind, spec in SPECS.items()}
 
 
 def _month_options(board_request: BoardRequest) -> list[tuple[str, str]]:
@@ -260,8 +242,6 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
     limit = "alerting" if alert.alerting else "not alerting"
     return OpenAlertItem(
         key=f"{row.code}-{alert.month:%Y-%m}",
-        name=row.name,
-        code=row.code,
         month=month_and_year(alert.month),
         line=row_cells(row, board_request.as_of, board_request.reader, query),
         late=f"+{labels.days(standing.days_late, standing.unit)}" if standing.days_late else "",
@@ -269,13 +249,11 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
         read_when=labels.read_when(row),
         since=f"{limit} since {labels.short_day(since)}" if since is not None else limit,
         notices=[summarizer.summarize(notice, row, row.entity_id) for notice in alert.notices],
-        no_notice_reason=""
-        if alert.notices
-        else _no_notice_reason(alert, board_request.as_of, past=board_request.past),
+        no_notice_reason="" if alert.notices else _no_notice_reason(alert, past=board_request.past),
     )
 
 
-def _no_notice_reason(alert: OpenAlert, as_of: datetime, *, past: bool) -> str:
+def _no_notice_reason(alert: OpenAlert, *, past: bool) -> str:
     """The reason why an alerting entity has no notice."""
     if not alert.read_before_deadline:
         if alert.row.read_at is None:

@@ -11,14 +11,13 @@ from board.web import labels
 from board.web.board_query import GROUPINGS, ORDERS, BoardQuery
 from board.web.readers import Reader
 from closing.calendar.days import ONE_DAY
-from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
-from closing.scoreboard.row import NOT_DUE
 
 Pairs = Sequence[tuple[str, str]]
 BOARD_PATH = "/"
 LIVE_PATH = "/live/"
 WALL_PATH = "/wall/"
+ALL = ("", "All")  # the option that filters nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def moments(path: str, query: BoardQuery, reader: Reader, now: datetime, own: Pa
             )
             for day in days
         ],
-        hidden_fields=[*_fields(query.replace(at=None)), *own],
+        hidden_fields=[*query.replace(at=None).pairs(), *own],
         at=f"{at:%Y-%m-%dT%H:%M}" if at is not None else "",
         newest=f"{local_now:%Y-%m-%dT%H:%M}",
     )
@@ -108,44 +107,25 @@ def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
     """The filters for these rows, offering only values that some row has."""
     rows = board.rows
     first = [
-        _select("by", "Group by", GROUPINGS.items(), query.by),
-        _select("erp", "ERP", _choices("All", (row.connection for row in rows)), query.erp),
+        select_field("by", "Group by", GROUPINGS.items(), query.by),
+        select_field("erp", "ERP", _names(row.connection for row in rows), query.erp),
     ]
     states = {row.state_key for row in rows}
     levels = {row.standing.level for row in rows}
-    groups = [("", "All"), *((node.code, node.name) for node in board.groups)]
+    state_options = [(key, label) for key, label in labels.STATE_KEY_LABELS.items() if key in states]
+    level_options = [(level.value, label) for level, label in labels.LEVEL_LABELS.items() if level in levels]
+    group_options = [(node.code, node.name) for node in board.groups]
     more = [
-        _select("sort", "Order", ORDERS.items(), query.sort),
-        _select(
-            "state",
-            "State",
-            [
-                ("", "All"),
-                *(
-                    (state.value, labels.STATE_LABELS[state])
-                    for state in PeriodState
-                    if state.value in states
-                ),
-                *([(NOT_DUE, labels.NOT_DUE_LABEL)] if NOT_DUE in states else []),
-            ],
-            query.state,
-        ),
-        _select(
-            "level",
-            "Against deadline",
-            [
-                ("", "All"),
-                *((level.value, label) for level, label in labels.LEVEL_LABELS.items() if level in levels),
-            ],
-            query.level,
-        ),
-        _select("group", "Group", groups, query.group),
-        _select("country", "Country", _choices("All", (row.country for row in rows)), query.country),
-        _select("owner", "Owner", _choices("All", (row.owner for row in rows)), query.owner),
+        select_field("sort", "Order", ORDERS.items(), query.sort),
+        select_field("state", "State", [ALL, *state_options], query.state),
+        select_field("level", "Against deadline", [ALL, *level_options], query.level),
+        select_field("group", "Group", [ALL, *group_options], query.group),
+        select_field("country", "Country", _names(row.country for row in rows), query.country),
+        select_field("owner", "Owner", _names(row.owner for row in rows), query.owner),
     ]
     used = [query.state, query.level, query.group, query.country, query.owner]
     return FilterForm(
-        hidden=_fields(BoardQuery(month=query.month, at=query.at, show=query.show)),
+        hidden=BoardQuery(month=query.month, at=query.at, show=query.show).pairs(),
         first=first,
         more=more,
         used=sum(map(bool, used)) + (query.sort != "behind"),
@@ -170,16 +150,13 @@ def no_match_message(board: Scoreboard, query: BoardQuery) -> tuple[str, str]:
     return "No entity passes these filters.", f"Show {every}"
 
 
-def _fields(query: BoardQuery) -> list[tuple[str, str]]:
-    return [pair for pair in query.pairs() if pair[1]]
+def _names(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [ALL, *((name, name) for name in sorted({name for name in names if name}))]
 
 
-def _choices(every: str, names: Iterable[str]) -> list[tuple[str, str]]:
-    return [("", every), *((name, name) for name in sorted({name for name in names if name}))]
-
-
-def _select(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> SelectField:
+def select_field(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> SelectField:
+    """The choice from a list, which keeps a chosen value that is not among the options."""
     choices = list(options)
     if chosen not in {value for value, _ in choices}:
-        choices.append((chosen, chosen))  # keeps a chosen value in the list when no row has it
+        choices.append((chosen, chosen))
     return SelectField(name, label, [(value, text, value == chosen) for value, text in choices])

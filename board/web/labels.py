@@ -32,7 +32,7 @@ from closing.phrasing import short_day as short_day
 from closing.phrasing import state_label as state_label
 from closing.phrasing import unit_explained as unit_explained
 from closing.phrasing import unit_in_words as unit_in_words
-from closing.scoreboard.row import Row, RowSilence
+from closing.scoreboard.row import NOT_DUE, Row, RowSilence
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ LEVEL_LABELS = {
     Level.NO_DEADLINE: "No deadline set",
     Level.UNKNOWN: "Unknown",
 }
+# By the state's key in files and filters.
+STATE_KEY_LABELS = {state.value: label for state, label in STATE_LABELS.items()} | {NOT_DUE: NOT_DUE_LABEL}
 _AHEAD = frozenset({Level.NOT_DUE, Level.DUE_TODAY})
 
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from board.web import labels
 from board.web.board_query import ORDERS, SHOW_FILTERS, BoardQuery
 from closing.judging.standing import Level
-from closing.judging.states import PeriodState
 from closing.scoreboard.board import GroupNode
-from closing.scoreboard.row import NOT_DUE
 
 
 def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tuple[str, str]]:
@@ -18,7 +16,7 @@ def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tup
     filters = [
         ("Show", SHOW_FILTERS[query.show] if query.show != "all" else ""),
         ("Search", f"“{query.q}”" if query.q else ""),
-        ("State", _state_label(query.state) if query.state else ""),
+        ("State", labels.STATE_KEY_LABELS.get(query.state, "")),
         ("Against deadline", labels.LEVEL_LABELS[Level(query.level)] if query.level else ""),
         ("Group", names.get(query.group, query.group)),
         ("Country", query.country),
@@ -26,10 +24,6 @@ def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tup
         ("Owner", query.owner),
     ]
     return [(label, value) for label, value in filters if value]
-
-
-def _state_label(state: str) -> str:
-    return labels.NOT_DUE_LABEL if state == NOT_DUE else labels.STATE_LABELS[PeriodState(state)]
 
 
 def describe_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[str]:
