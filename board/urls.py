@@ -11,11 +11,20 @@ from board.audit.audit_page import audit_page
 from board.entity.deputy import deputy
 from board.entity.views import entity, remark
 from board.live.views import live
-from board.notifications import destinations_page, silences_page
 from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
+from board.notifications.destinations_page import (
+    destination_add,
+    destination_edit,
+    destination_list,
+    destination_remove,
+    destination_rotate_secret,
+    destination_send_test,
+    destination_switch,
+)
 from board.notifications.mail_preview import sent_mail_html, sent_mails
 from board.notifications.send_test_mail import send_test_message
+from board.notifications.silences_page import silence_again, silence_lift, silences
 from board.notifications.subscriptions_page import subscriptions, subscriptions_reset, subscriptions_undo
 from board.notifications.unsubscribe import unsubscribe_page
 from board.reports import exports
@@ -35,32 +44,16 @@ urlpatterns = [
     path("past-deadline/", past_deadline, name="past_deadline"),
     path("alerts/", alerts, name="alerts"),
     path("alerts/try/", send_test_message, name="trial_message"),
-    path("alerts/destinations/", destinations_page.destination_list, name="destinations"),
-    path("alerts/destinations/add/", destinations_page.destination_add, name="add_destination"),
-    path("alerts/destinations/<uuid:uid>/", destinations_page.destination_edit, name="destination"),
-    path(
-        "alerts/destinations/<uuid:uid>/try/",
-        destinations_page.destination_send_test,
-        name="try_destination",
-    ),
-    path(
-        "alerts/destinations/<uuid:uid>/switch/",
-        destinations_page.destination_switch,
-        name="switch_destination",
-    ),
-    path(
-        "alerts/destinations/<uuid:uid>/remove/",
-        destinations_page.destination_remove,
-        name="remove_destination",
-    ),
-    path(
-        "alerts/destinations/<uuid:uid>/secret/",
-        destinations_page.destination_rotate_secret,
-        name="rotate_destination",
-    ),
-    path("alerts/silences/", silences_page.silences, name="silences"),
-    path("alerts/silences/<int:pk>/lift/", silences_page.silence_lift, name="lift_silence"),
-    path("alerts/silences/<int:pk>/again/", silences_page.silence_again, name="silence_again"),
+    path("alerts/destinations/", destination_list, name="destinations"),
+    path("alerts/destinations/add/", destination_add, name="add_destination"),
+    path("alerts/destinations/<uuid:uid>/", destination_edit, name="destination"),
+    path("alerts/destinations/<uuid:uid>/try/", destination_send_test, name="try_destination"),
+    path("alerts/destinations/<uuid:uid>/switch/", destination_switch, name="switch_destination"),
+    path("alerts/destinations/<uuid:uid>/remove/", destination_remove, name="remove_destination"),
+    path("alerts/destinations/<uuid:uid>/secret/", destination_rotate_secret, name="rotate_destination"),
+    path("alerts/silences/", silences, name="silences"),
+    path("alerts/silences/<int:pk>/lift/", silence_lift, name="lift_silence"),
+    path("alerts/silences/<int:pk>/again/", silence_again, name="silence_again"),
     path("alerts/subscriptions/", subscriptions, name="subscriptions"),
     path("alerts/subscriptions/usual/", subscriptions_reset, name="subscriptions_usual"),
     path("alerts/subscriptions/back/<str:token>/", subscriptions_undo, name="subscriptions_back"),

@@ -26,7 +26,7 @@ from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.controls import SelectField
 from board.web.filters import Chip, chips, filter_board
-from board.web.layout import NavCounts
+from board.web.layout import nav_counts
 from board.web.readers import Reader
 from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
@@ -136,7 +136,7 @@ class BoardScreen:
                 (key, count, tone),
                 {"key": key, "count": count, "tone": tone},
             )
-            for key, (count, tone) in NavCounts.of(self.unfiltered).items.items()
+            for key, (count, tone) in nav_counts(self.unfiltered).items()
         }
 
     def sums(self, section: BoardSection) -> SafeString:

@@ -36,29 +36,14 @@ class NavItem:
     tone: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NavCounts:
-    """The entities overdue in the month shown or in a month of their track record, and those that are alerting."""
-
-    overdue: int
-    alerting: int
-
-    @classmethod
-    def of(cls, board: Scoreboard) -> NavCounts:
-        overdue = alerting = 0
-        for row in board.rows:
-            alerts = row.standing.alerting or Level.ALERTING in row.track_record
-            alerting += alerts
-            overdue += alerts or row.standing.overdue or Level.LATE in row.track_record
-        return cls(overdue, alerting)
-
-    @property
-    def items(self) -> dict[str, tuple[int, str]]:
-        """The count and the tone of each screen that has one."""
-        return {
-            "past_deadline": (self.overdue, "" if self.alerting else "watch"),
-            "alerts": (self.alerting, ""),
-        }
+def nav_counts(board: Scoreboard) -> dict[str, tuple[int, str]]:
+    """The count and the tone of two screens: entities overdue, and alerting, in the month or their track record."""
+    overdue = alerting = 0
+    for row in board.rows:
+        alerts = row.standing.alerting or Level.ALERTING in row.track_record
+        alerting += alerts
+        overdue += alerts or row.standing.overdue or Level.LATE in row.track_record
+    return {"past_deadline": (overdue, "" if alerting else "watch"), "alerts": (alerting, "")}
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
@@ -66,7 +51,7 @@ def layout_context(person: Person, here: str, board: Scoreboard | None = None) -
 
     `nav` holds the screens in the navigation, `person_links` those in the person's menu.
     """
-    counts = NavCounts.of(board).items if board is not None else {}
+    counts = nav_counts(board) if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))
         for key, (label, name) in SCREENS.items()

@@ -21,17 +21,6 @@ from entities.models import Membership, Person
 View = Callable[..., HttpResponse]
 
 
-@dataclass(frozen=True, slots=True)
-class PersonMenu:
-    """The values of the person's menu."""
-
-    name: str
-    email: str
-    initials: str
-    roles: str
-    zone_name: str
-
-
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx sent the request, except to restore its history, which needs a whole page."""
     htmx = request.htmx  # type: ignore[attr-defined]
@@ -67,8 +56,8 @@ def _page_after_login(request: HttpRequest) -> str:
     return page if request.method in {"GET", "HEAD"} and page != "/" else settings.LOGIN_REDIRECT_URL
 
 
-def person_menu(person: Person) -> PersonMenu:
-    """The menu of the signed-in person."""
+def person_menu(person: Person) -> dict[str, str]:
+    """The values of the menu of the signed-in person."""
     if person.is_superuser:
         roles = "Superuser: sees everything"
     else:
@@ -76,7 +65,8 @@ def person_menu(person: Person) -> PersonMenu:
         roles = ", ".join(role.label for role in Membership.Role if role.value in roles_held) or "none yet"
     _, zone_name = labels.reader_zone(person.zone)
     name = person.name or person.email
-    return PersonMenu(name, person.email, labels.initials(name), roles, zone_name)
+    initials = labels.initials(name)
+    return {"name": name, "email": person.email, "initials": initials, "roles": roles, "zone_name": zone_name}
 
 
 @dataclass(frozen=True, slots=True)
