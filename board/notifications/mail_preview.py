@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -67,7 +67,7 @@ def sent_mails(request: HttpRequest) -> HttpResponse:
     """The mails in the folder, newest first."""
     person, folder = _person_and_folder(request)
     reader = Reader.in_zone(person.zone)
-    mails = [_mail(key, message, reader) for key, message in _newest_mails(folder, SHOWN + 1)]
+    mails = [_mail(key, message, reader) for key, message in islice(_newest_mails(folder), SHOWN + 1)]
     context = {"mails": mails[:SHOWN], "more": len(mails) > SHOWN, "shown": SHOWN, "zone": reader.zone_name}
     return render(
         request, "board/notifications/mail_preview.html", {**context, **layout_context(person, "alerts")}
@@ -96,38 +96,26 @@ def _person_and_folder(request: HttpRequest) -> tuple[Person, Path]:
     return person, folder
 
 
-def _newest_mails(folder: Path, limit: int | None = None) -> Iterator[tuple[str, EmailMessage]]:
+def _newest_mails(folder: Path) -> Iterator[tuple[str, EmailMessage]]:
     """The mails with their keys, newest first; a file holds the mails of one connection, oldest first."""
-    count = 0
     files = sorted(
         folder.glob("*.log"), key=lambda file: (file.name[:15], file.stat().st_mtime_ns), reverse=True
     )
     for file in files:
         parts = [part for part in _SEPARATOR.split(file.read_bytes()) if part.strip()]
         for number in range(len(parts), 0, -1):
-            if limit is not None and count >= limit:
-                return
-            count += 1
-            yield (
-                f"{file.stem}-{number}",
-                message_from_bytes(parts[number - 1], policy=policy.default),
-            )
+            message = message_from_bytes(parts[number - 1], policy=policy.default)
+            yield f"{file.stem}-{number}", message
 
 
 def _mail(key: str, message: EmailMessage, reader: Reader) -> Mail:
-    sent, iso = "", ""
-    try:
-        sent_at = parsedate_to_datetime(str(message["Date"]))
-    except ValueError:
-        pass
-    else:
-        sent, iso = labels.clock(sent_at, reader.zone, now()), labels.iso(sent_at) or ""
+    sent_at = message["Date"].datetime if message["Date"] is not None else None
     return Mail(
         key=key,
         subject=str(message["Subject"] or "(no subject)"),
         to=str(message["To"] or ""),
-        sent=sent,
-        iso=iso,
+        sent=labels.clock(sent_at, reader.zone, now()) if sent_at is not None else "",
+        iso=labels.iso(sent_at) or "",
         text=_part(message, "plain"),
         html_url=reverse("sent_mail_html", args=[key]) if message.get_body(("html",)) is not None else "",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -201,7 +201,7 @@ def _silence_line(
         if silence.last_day.year == now.year
         else full_date(silence.last_day),
         until_iso=silence.last_day.isoformat(),
-        by=f"{silence.by.name or silence.by.email}, {_clock(silence.made_at, board_request)}",
+        by=f"{silence.by.name or silence.by.email}, {board_request.clock(silence.made_at)}",
         reason=silence.reason,
         ended=_end_text(silence, board_request) if over else "",
         lift_url=reverse("lift_silence", args=[silence.pk]) if not over and key in allowed else "",
@@ -213,11 +213,7 @@ def _end_text(silence: Silence, board_request: BoardRequest) -> str:
     if silence.lifted_at is None or silence.lifted_by is None:
         return "ended with its last day"
     by = silence.lifted_by.name or silence.lifted_by.email
-    return f"lifted by {by}, {_clock(silence.lifted_at, board_request)}"
-
-
-def _clock(moment: datetime, board_request: BoardRequest) -> str:
-    return labels.clock(moment, board_request.reader.zone, board_request.now)
+    return f"lifted by {by}, {board_request.clock(silence.lifted_at)}"
 
 
 def _key(target: SilenceTarget) -> str:
