@@ -135,11 +135,8 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
 
 def _proof_summary(board_request: BoardRequest) -> tuple[str, Sequence[str]] | None:
     """The result of the latest nightly proof: a sentence and each difference; None unless the person sees all."""
-    newest = (
-        ProofRun.objects.filter(as_of__lte=board_request.as_of).first()
-        if board_request.person.is_superuser
-        else None
-    )
+    runs = ProofRun.objects.filter(as_of__lte=board_request.as_of)
+    newest = runs.first() if board_request.person.is_superuser else None
     if newest is None:
         return None
     run_at = board_request.clock(newest.as_of)

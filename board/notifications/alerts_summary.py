@@ -19,8 +19,6 @@ from board.web.readers import may_send_test
 from closing.calendar.date_phrases import month_and_year
 
 _RELEASE = "Once you are sure that nothing goes out twice, release it: manage.py mails release"
-
-
 _RETRY = "What could not be sent is tried again by: manage.py mails retry"
 
 
@@ -128,15 +126,11 @@ def _retry_text(channel: Channel, board_request: BoardRequest) -> str:
     """When the server refused, and when it is tried again; "" while every sweep tries."""
     if channel.paused_until is None:
         return ""
-    zone, now = board_request.reader.zone, board_request.now
-    again = (
-        f"is tried again at {labels.clock(channel.paused_until, zone, now)}"
-        if channel.paused_until > now
-        else ""
-    )
+    until = channel.paused_until
+    again = f"is tried again at {board_request.clock(until)}" if until > board_request.now else ""
     if channel.words.startswith(f"{REPLY_WORDS} 4"):  # a busy server is paused for shorter
         return f"It {again}." if again else ""
-    refused = f"refused at {labels.clock(channel.paused_until - PAUSE, zone, now)}"
+    refused = f"refused at {board_request.clock(until - PAUSE)}"
     return f"It {' and '.join(filter(None, [refused, again]))}."
 
 

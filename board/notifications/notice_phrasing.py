@@ -19,8 +19,6 @@ from closing.scoreboard.row import Row
 
 DeliveryState = Delivery.State
 
-NOBODY = "Nobody to notify"
-NOT_SENT = "Not sent"
 _NO_RECIPIENT_DETAIL = "No owner, finance staff or administrator has a role for it. Give somebody one."
 _TONE_ORDER = ("alert", "waits", "ok", "quiet")  # messages that need action come first
 _DIGESTS = {Cadence.DAILY.value: "daily", Cadence.WEEKLY.value: "weekly"}
@@ -106,7 +104,7 @@ class NoticeSummarizer:
         if not recipients:
             if unsent := spec_of(notice.kind).unsent:
                 return [DeliverySummary("info", unsent, "quiet")]
-            return [DeliverySummary("warning", NOBODY, "alert", detail=_NO_RECIPIENT_DETAIL)]
+            return [DeliverySummary("warning", "Nobody to notify", "alert", detail=_NO_RECIPIENT_DETAIL)]
         summaries = []
         for message, people in sorted(recipients.items(), key=lambda item: _TONE_ORDER.index(item[0].tone)):
             names = sorted(people, key=str.casefold)
@@ -183,7 +181,7 @@ def _message(
     reply = delivery.words if to_administrators and not past else ""
     if state is DeliveryState.CANCELLED or (line.left_out and state is DeliveryState.SENT):
         reason = f": {reason_words(line.left_out)}" if line.left_out else ""
-        return DeliverySummary("not_started", NOT_SENT, "quiet", reason=reason)
+        return DeliverySummary("not_started", "Not sent", "quiet", reason=reason)
     if state is DeliveryState.SENT and ended is not None:
         return DeliverySummary("closed", f"Sent {board_request.clock(ended)}", "ok")
     if state is DeliveryState.PARKED:
@@ -198,13 +196,9 @@ def _message(
         if delivery.due_at > as_of + _LONG_WAIT:
             return DeliverySummary("stale", f"Waits until {due}: quiet hours or days off", "waits")
     since = board_request.clock(notice.raised_at)
-    attempts_text = "" if past else _attempts_text(delivery, board_request)
-    detail = " ".join(filter(None, [attempts_text, reply]))
+    tried = ""
+    if delivery.attempts and not past:
+        times = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
+        tried = f"Tried {times}, next try {board_request.clock(delivery.due_at)}."
+    detail = " ".join(filter(None, [tried, reply]))
     return DeliverySummary("stale", f"Waiting since {since}", "waits", detail=detail)
-
-
-def _attempts_text(delivery: Delivery, board_request: BoardRequest) -> str:
-    if not delivery.attempts:
-        return ""
-    times = "once" if delivery.attempts == 1 else f"{delivery.attempts} times"
-    return f"Tried {times}, next try {board_request.clock(delivery.due_at)}."

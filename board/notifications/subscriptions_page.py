@@ -177,12 +177,8 @@ def _upcoming_digests(
         effective_cadence(spec.cadence, preferences.cadences.get(kind), in_digest=in_digest)
         for kind, spec in SPECS.items()
     }
-    waiting = {
-        Cadence(delivery.rhythm): delivery
-        for delivery in Delivery.objects.filter(
-            recipient=board_request.person, state=Delivery.State.WAITING
-        ).order_by("-due_at")
-    }
+    deliveries = Delivery.objects.filter(recipient=board_request.person, state=Delivery.State.WAITING)
+    waiting = {Cadence(delivery.rhythm): delivery for delivery in deliveries.order_by("-due_at")}
     visible = visible_notices(board_request)
     sentences = []
     person, context = board_request.person.pk, EvaluationContext(board_request.now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from django.core import signing
@@ -18,7 +17,6 @@ from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
 from board.notifications.forms import UndoForm
 from closing.judging.notification_schedule import Cadence, effective_cadence
-from entities.models import Person
 from infra.audit.origin import acting, current_origin
 
 
@@ -30,9 +28,12 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
         person, kinds = read_unsubscribe_token(token)
     except InvalidUnsubscribeLink:
         return _page(request, {"state": "unknown"}, status=404)
-    context: dict[str, object] = {"kinds": _names(kinds)}
+    ordered = [kind for kind in dict.fromkeys([*SPECS, *sorted(kinds)]) if kind in kinds]
+    context: dict[str, object] = {"kinds": [spec_of(kind).label for kind in ordered]}
     if request.method != "POST":
-        off = all(cadence is Cadence.NEVER for cadence in _effective_cadences(person, kinds).values())
+        chosen = load_preferences(person).cadences
+        cadences = {effective_cadence(spec_of(kind).cadence, chosen.get(kind)) for kind in kinds}
+        off = cadences <= {Cadence.NEVER}
         return _page(request, {**context, "state": "off" if off else "asked"})
     form = UndoForm(request.POST)
     form.full_clean()
@@ -44,22 +45,12 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     with acting(replace(current_origin(), through="link")):
         if before is not None:
             current = load_preferences(person)
-            cadences = {kind: before.cadences.get(kind, spec_of(kind).cadence.default) for kind in kinds}
-            cadences = {**current.cadences, **cadences}
-            update_preferences(person, replace(current, cadences=cadences), now())
+            restored = {kind: before.cadences.get(kind, spec_of(kind).cadence.default) for kind in kinds}
+            update_preferences(person, replace(current, cadences={**current.cadences, **restored}), now())
             return _page(request, {**context, "state": "undone"})
         previous = unsubscribe(person, kinds, now())
     was_on = any(previous.cadences.get(kind) is not Cadence.NEVER for kind in kinds)
     return _page(request, {**context, "state": "done", "undo": previous.token(person) if was_on else ""})
-
-
-def _effective_cadences(person: Person, kinds: frozenset[str]) -> dict[str, Cadence]:
-    chosen = load_preferences(person).cadences
-    return {kind: effective_cadence(spec_of(kind).cadence, chosen.get(kind)) for kind in kinds}
-
-
-def _names(kinds: frozenset[str]) -> Sequence[str]:
-    return [spec_of(kind).label for kind in dict.fromkeys([*SPECS, *sorted(kinds)]) if kind in kinds]
 
 
 def _page(request: HttpRequest, context: dict[str, object], *, status: int = 200) -> HttpResponse:

@@ -90,13 +90,12 @@ def group_and_descendants(groups: Sequence[GroupNode], code: str) -> frozenset[s
     """The codes of a group and all groups below it; None for no code."""
     if not code:
         return None
-    codes = {code}
-    growing = True
-    while growing:
-        children = {node.code for node in groups if node.parent in codes} - codes
-        codes |= children
-        growing = bool(children)
-    return frozenset(codes)
+    codes: frozenset[str] = frozenset()
+    found = {code}
+    while found:
+        codes |= found
+        found = {node.code for node in groups if node.parent in found} - codes
+    return codes
 
 
 def entity_matches(entity: FilterableEntity, query: BoardQuery, group_codes: frozenset[str] | None) -> bool:
