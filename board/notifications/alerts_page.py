@@ -15,13 +15,7 @@ from alerts.notices.notice_specs import SPECS
 from alerts.reason_words import reason_words
 from board.notifications.alerts_summary import alerts_summary, nothing_yet_message
 from board.notifications.mail_preview import mail_folder
-from board.notifications.notice_list import (
-    administered_entity_ids,
-    delivery_lines_by_notice,
-    filtered_notices,
-    readings_by_notice,
-    visible_notices,
-)
+from board.notifications.notice_list import filtered_notices, notice_summarizer, visible_notices
 from board.notifications.notice_phrasing import NoticeSummarizer, NoticeSummary
 from board.notifications.open_alerts import OpenAlert, open_alerts
 from board.reports.overdue_queue import QueueDetails, queue_details
@@ -80,22 +74,17 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         board_request, query=board_request.query.replace(month=None), month=board_request.latest_month
     )
     path, query, open_list = reverse("alerts"), board_request.query, open_alerts(board_request)
-    board = open_list.board
+    board = open_list.queue.board
     filtered = filtered_notices(board_request, filters, board)
     count = filtered.count()
     pages = max(1, -(-count // PAGE_SIZE))
     number = page_number(request.GET.get("page", ""), pages)
     notices = list(filtered[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
     shown = open_list.open[:PAGE_SIZE]
-    lines = delivery_lines_by_notice([*notices, *(notice for item in shown for notice in item.notices)])
     ids = {item.period.entity_id for item in notices if item.period is not None}
     ids |= {item.row.entity_id for item in shown}
-    summarizer = NoticeSummarizer(
-        board_request,
-        lines,
-        administered_entity_ids(board_request, lines, ids),
-        readings_by_notice(board_request, notices),
-    )
+    open_notices = [notice for item in shown for notice in item.notices]
+    summarizer = notice_summarizer(board_request, [*notices, *open_notices], ids)
     rows = {row.entity_id: row for row in board.rows}
     details = queue_details(board_request, [OverdueEntity([(item.month, item.row)]) for item in shown])
     only = _describe_query(query, filters, board)
@@ -120,7 +109,6 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "nothing_yet": nothing_yet_message(open_list),
         "only": only,
         "clear": build_url(path, BoardQuery(at=query.at)),
-        "count": count,
         "turn": pagination(build_url(path, query, filters.pairs()), number, pages),
         "written": mail_folder() is not None,
         "sent_mails": reverse("sent_mails") if board_request.person.is_superuser and mail_folder() else "",
@@ -236,7 +224,7 @@ def _item(alert: OpenAlert, details: QueueDetails, summarizer: NoticeSummarizer)
     standing = row.standing
     query = BoardQuery(month=alert.month, at=board_request.query.at).querystring()
     since = details.since(row)
-    limit = "alerting" if alert.alerting else "not alerting"
+    limit = "alerting" if alert.row.standing.alerting else "not alerting"
     return OpenAlertItem(
         key=f"{row.code}-{alert.month:%Y-%m}",
         month=month_and_year(alert.month),

@@ -135,7 +135,7 @@ def _retry_text(channel: Channel, board_request: BoardRequest) -> str:
 
 
 def nothing_yet_message(current: OpenAlerts) -> str:
-    alert_lines = sorted({row.alert_after_days for row in current.board.rows}) or [5]
+    alert_lines = sorted({row.alert_after_days for row in current.queue.board.rows}) or [5]
     limits = " or ".join(map(str, alert_lines))
     text = f"A message goes out when an entity is more than {limits} days late."
     if all(alert.read_before_deadline for alert in current.open):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 
@@ -88,16 +88,21 @@ def _message_condition(message: str) -> Q:
             return Q(Exists(lines.filter(delivery__state=message, left_out="")))
 
 
-def delivery_lines_by_notice(notices: Iterable[Notice]) -> dict[int, list[DeliveryLine]]:
-    """The delivery lines by notice id, each with its recipient or destination, in one query."""
+def notice_summarizer(
+    board_request: BoardRequest, notices: Sequence[Notice], entity_ids: Collection[int]
+) -> NoticeSummarizer:
+    """The summarizer of notices about these entities, with the messages and readings of each."""
     lines_by_notice: dict[int, list[DeliveryLine]] = defaultdict(list)
     lines = DeliveryLine.objects.filter(notice__in=[notice.pk for notice in notices])
     for line in lines.select_related("delivery__recipient", "delivery__destination").order_by("pk"):
         lines_by_notice[line.notice_id].append(line)
-    return lines_by_notice
+    administered = _administered_entity_ids(board_request, lines_by_notice, entity_ids)
+    return NoticeSummarizer(
+        board_request, lines_by_notice, administered, _readings_by_notice(board_request, notices)
+    )
 
 
-def readings_by_notice(board_request: BoardRequest, notices: Iterable[Notice]) -> ReadingsByNotice:
+def _readings_by_notice(board_request: BoardRequest, notices: Sequence[Notice]) -> ReadingsByNotice:
     """The entities of each connection notice that the person may see, with their readings when it was raised."""
     moments = {row.pk: (row.connection_id, row.raised_at) for row in notices if row.connection_id is not None}
     if not moments:
@@ -108,7 +113,7 @@ def readings_by_notice(board_request: BoardRequest, notices: Iterable[Notice]) -
     return {pk: readings.get(moment, []) for pk, moment in moments.items()}
 
 
-def administered_entity_ids(
+def _administered_entity_ids(
     board_request: BoardRequest, lines: Mapping[int, Sequence[DeliveryLine]], ids: Collection[int]
 ) -> set[int]:
     """The entities that the person administers; queried only if a message has a server's reply to show."""
@@ -139,8 +144,5 @@ def notices_of_period(
     repeating = kinds_where(lambda spec: spec.cadence.repeats)
     newest = visible.filter(kind__in=repeating).order_by("kind", "-raised_at", "-pk").distinct("kind")
     notices = list(visible.exclude(~Q(pk__in=newest.values("pk")), kind__in=repeating))
-    lines = delivery_lines_by_notice(notices) if notices else {}
-    summarizer = NoticeSummarizer(
-        board_request, lines, administered_entity_ids(board_request, lines, [entity_id])
-    )
+    summarizer = notice_summarizer(board_request, notices, [entity_id])
     return [summarizer.summarize(notice, row, entity_id) for notice in notices]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.models import Delivery, DeliveryLine, Notice
@@ -71,7 +71,7 @@ class NoticeSummarizer:
     board_request: BoardRequest
     lines: Mapping[int, Sequence[DeliveryLine]]
     administered: set[int]
-    readings: ReadingsByNotice = field(default_factory=dict)
+    readings: ReadingsByNotice
 
     def summarize(self, notice: Notice, row: Row | None, entity_id: int) -> NoticeSummary:
         """The summary of a notice with its policy version; `row` is its entity's, None if it does not count any more.

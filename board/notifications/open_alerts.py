@@ -19,7 +19,6 @@ from board.reports.overdue_queue import OverdueQueue, overdue_queue
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from closing.calendar.instants import local_date, zone_named
-from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from periods.lookups import watched_since
 from periods.snapshot.builder import take_snapshots
@@ -51,10 +50,6 @@ class OpenAlert:
     messages: Mapping[int, NoticeMessages]
     read_before_deadline: bool
 
-    @property
-    def alerting(self) -> bool:
-        return self.row.standing.alerting
-
     @cached_property
     def lacks_recipient(self) -> bool:
         """Whether a notice has no recipient."""
@@ -79,13 +74,9 @@ class OpenAlerts:
     open: Sequence[OpenAlert]
     messages: Mapping[str, int]
 
-    @property
-    def board(self) -> Scoreboard:
-        return self.queue.board
-
     @cached_property
     def alerting(self) -> list[OpenAlert]:
-        return [alert for alert in self.open if alert.alerting]
+        return [alert for alert in self.open if alert.row.standing.alerting]
 
     @cached_property
     def required_people(self) -> frozenset[int]:
