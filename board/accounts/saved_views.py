@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
 from typing import cast
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from board.accounts.saved_views_menu import (
 from board.web.board_query import InvalidQuery
 from board.web.forms import ReturnForm, SeeOther, SwitchForm, bind_errors
 from board.web.layout import SCREENS, layout_context
-from board.web.readers import Reader, signed_in
+from board.web.readers import Reader, View, signed_in
 from entities import view_store
 from entities.models import Person, SavedView
 from entities.view_store import MAX_VIEW_NAME_LENGTH
@@ -97,7 +96,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
     return _page(request, person, form)
 
 
-def _own_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def _own_view(view: View) -> View:
     """Requires a POST by the signed-in owner of a view; 404 for any other view."""
 
     @require_POST

@@ -116,10 +116,8 @@ def view_url(view: SavedView, zone: ZoneInfo) -> str:
 def view_line(view: SavedView, zone: ZoneInfo, *, here: bool = False) -> SavedViewLine:
     label, name = SCREENS[view.screen]
     try:
-        description, url = (
-            describe_view(view_query(view.query, zone), own_parameters(view.screen, view.query), zone),
-            view_url(view, zone),
-        )
+        query, own = view_query(view.query, zone), own_parameters(view.screen, view.query)
+        description, url = describe_view(query, own, zone), build_url(reverse(name), query, own)
     except InvalidQuery as error:
         description, url = str(error), reverse(name)
     return SavedViewLine(view.pk, view.name, label, url, description, view.is_start, here)

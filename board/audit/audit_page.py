@@ -22,9 +22,7 @@ from board.audit.event_list import (
     filtered_events,
 )
 from board.audit.event_words import ORIGIN_LABELS, VERB_HEADINGS, event_line
-from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.layout import layout_context
 from board.web.readers import AuditAccess, audit_access
 from closing.calendar.instants import local_date
 from entities.audit_trail import VERB_LABELS
@@ -46,7 +44,7 @@ def audit_page(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     with_page = entity_codes_with_page(board_request, page.events)
     path = reverse("audit")
     context = {
-        **layout_context(board_request.person, "audit", board_request.board()),
+        **board_request.layout("audit"),
         "filters": filters,
         "verbs": _verb_options(filters.verb),
         "origins": [(word, label, word == filters.through) for word, label in ORIGIN_LABELS.items()],
@@ -113,4 +111,4 @@ def _newest_seal(access: AuditAccess, board_request: BoardRequest) -> tuple[str,
     seal = AuditSeal.objects.order_by("-number").first() if access.whole else None
     if seal is None:
         return None
-    return seal.digest, labels.clock(seal.sealed_at, board_request.reader.zone, board_request.now)
+    return seal.digest, board_request.clock(seal.sealed_at)

@@ -21,7 +21,6 @@ from alerts.routing.recipients import load_audiences, recipients
 from board.notifications.forms import AlertPolicyForm, EscalationStepForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import SeeOther, bind_errors
-from board.web.layout import layout_context
 from closing.judging.notice_rules import NoticeKind
 from entities.access import administered_groups
 from entities.models import Group, LegalEntity, Membership, Person
@@ -48,10 +47,7 @@ def alert_rules(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
     top_level, policies = min(group.path.count("/") for group in groups), own_policies(groups)
     depths = [min(group.path.count("/") - top_level, 6) for group in groups]
     rules = [_rule_phrases(policies[group.pk]) for group in groups]
-    context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
-        "groups": list(zip(groups, depths, rules, strict=True)),
-    }
+    context = {**board_request.layout("alerts"), "groups": list(zip(groups, depths, rules, strict=True))}
     return render(request, "board/notifications/alert_rules.html", context)
 
 
@@ -71,10 +67,7 @@ def group_alert_rules(request: HttpRequest, board_request: BoardRequest, code: s
                 update_alert_policy(group, form.policy(), board_request.now)
                 messages.success(request, f"The alert rules of {group.name} are saved.")
                 return SeeOther(reverse("alert_rules_of", args=[group.code]))
-    context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
-        **_form_context(group, form),
-    }
+    context = {**board_request.layout("alerts"), **_form_context(group, form)}
     context["previews"], context["left"] = _previews(board_request, group)
     status = 200 if form is None else 422
     return render(request, "board/notifications/group_alert_rules.html", context, status=status)

@@ -38,7 +38,6 @@ from board.notifications.send_test_mail import may_send_now
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import SeeOther, SwitchForm, bind_errors, form_status, posted
 from board.web.labels import counted
-from board.web.layout import layout_context
 from board.web.readers import View
 from entities.access import administered_groups
 from entities.models import Group
@@ -95,7 +94,7 @@ def destination_list(
 ) -> HttpResponse:
     """Every destination of the groups that the person administers, with its health."""
     context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
+        **board_request.layout("alerts"),
         "lines": _destination_lines(board_request, list(_destinations(groups))),
         "zone": board_request.reader.zone_name,
     }
@@ -198,7 +197,7 @@ def _secret_page(
         "place": destination,
         "secret": secret,
         "new": new,
-        **layout_context(board_request.person, "alerts", board_request.board()),
+        **board_request.layout("alerts"),
     }
     return render(request, "board/notifications/destination_secret.html", context)
 
@@ -207,7 +206,7 @@ def _form_page(request: HttpRequest, board_request: BoardRequest, form: Destinat
     """The form with a help text for each of its channels and kinds of notice."""
     channels = form["kind"] if form.destination is None else ()
     context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
+        **board_request.layout("alerts"),
         "form": form,
         "channels": [(option, destination_kinds()[option.data["value"]].help) for option in channels],
         "kinds": [(option, spec_of(option.data["value"]).post_help) for option in form["kinds"]],

@@ -30,7 +30,6 @@ from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.controls import page_number
 from board.web.forms import ReturnForm, SeeOther, bind_errors, form_status, posted
-from board.web.layout import layout_context
 from closing.calendar.date_phrases import full_date
 from closing.calendar.instants import local_date
 from entities.access import writable_entities
@@ -139,7 +138,7 @@ def _redirect_back(request: HttpRequest) -> HttpResponse:
 
 def _not_allowed_page(request: HttpRequest, board_request: BoardRequest, silence: Silence) -> HttpResponse:
     context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
+        **board_request.layout("alerts"),
         "name": silence_target(silence).name,
         "back": reverse("silences"),
     }
@@ -164,7 +163,7 @@ def _page(request: HttpRequest, board_request: BoardRequest, form: SilenceForm, 
     number = page_number(request.GET.get("page", ""), pages)
     path, today = reverse("silences"), local_date(board_request.now, board_request.reader.zone)
     context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
+        **board_request.layout("alerts"),
         "in_force": [_silence_line(item, board_request, allowed, over=False) for item in in_force],
         "over": [
             _silence_line(item, board_request, allowed - silenced, over=True)

@@ -27,7 +27,6 @@ from board.notifications.notice_list import visible_notices
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import SeeOther, bind_errors, form_status, posted
-from board.web.layout import layout_context
 from closing.calendar.instants import local_date
 from closing.judging.notification_schedule import Cadence, allowed_cadences, effective_cadence, next_send_at
 from closing.phrasing import day_and_clock
@@ -72,10 +71,7 @@ def subscriptions(request: HttpRequest, board_request: BoardRequest) -> HttpResp
         with bind_errors(form):
             _save(request, board_request, form.preferences(), "Your notifications are saved.")
             return SeeOther(reverse("subscriptions"))
-    context = {
-        **layout_context(board_request.person, "alerts", board_request.board()),
-        **_page_context(board_request, form, current),
-    }
+    context = {**board_request.layout("alerts"), **_page_context(board_request, form, current)}
     return render(request, "board/notifications/subscriptions.html", context, status=form_status(form))
 
 

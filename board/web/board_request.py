@@ -48,6 +48,10 @@ class BoardRequest:
         """A moment in the reader's zone: "09:12" on the day of `as_of`, "Tue 9 Jun 09:12" on another."""
         return labels.clock(moment, self.reader.zone, self.as_of)
 
+    def layout(self, here: str) -> dict[str, object]:
+        """The template variables of the layout of a screen, with the counts of the person's board."""
+        return layout_context(self.person, here, self.board())
+
     def entities(self) -> LegalEntityQuerySet:
         """Every entity that the person may see."""
         return LegalEntity.objects.visible_to(self.person)
