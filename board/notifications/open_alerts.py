@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cached_property
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from alerts.models import DeliveryLine, LineReason, Notice, Overrun
 from alerts.notices.notice_specs import kinds_where, spec_of
@@ -144,22 +144,20 @@ def _rows_with_notices(
 
 def _episode_notices(period_ids: Collection[int], as_of: datetime) -> dict[int, list[Notice]]:
     """The notices of each period's episode running at `as_of`, oldest first, without digest-only kinds."""
-    closes_by_period: dict[int, list[datetime]] = defaultdict(list)
-    ended = Overrun.objects.filter(period__in=period_ids, closed_at__lte=as_of)
-    for period, closed_at in ended.values_list("period", "closed_at"):
-        if closed_at is not None:
-            closes_by_period[period].append(closed_at)
+    ended = Overrun.objects.filter(period__in=period_ids, closed_at__lte=as_of).order_by()
+    grouped = ended.values_list("period").annotate(Count("pk"), Max("closed_at"))
+    closes = {period: (number, last) for period, number, last in grouped}
     notices_by_period: dict[int, list[Notice]] = defaultdict(list)
     notices = Notice.objects.filter(period__in=period_ids, raised_at__lte=as_of).exclude(
         kind__in=kinds_where(lambda spec: spec.is_reminder)
     )
     for notice in notices.select_related("policy_version__policy").order_by("raised_at", "pk"):
         period = notice.period_id or 0
-        closes = closes_by_period[period]
+        number, last = closes.get(period, (0, None))
         if spec_of(notice.kind).of_overrun:
-            in_running_episode = notice.episode == len(closes) + 1
+            in_running_episode = notice.episode == number + 1
         else:
-            in_running_episode = not closes or notice.raised_at > max(closes)
+            in_running_episode = last is None or notice.raised_at > last
         if in_running_episode:
             notices_by_period[period].append(notice)
     return notices_by_period

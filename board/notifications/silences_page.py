@@ -64,15 +64,11 @@ def silences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     try:
         if form.is_valid():
             with bind_errors(form):
-                values = form.cleaned_data
-                silence = create_silence(
-                    board_request.person,
-                    values["place"],
-                    values["last_day"],
-                    values["reason"],
-                    board_request.now,
+                place, last_day, reason = (
+                    form.cleaned_data[name] for name in ("place", "last_day", "reason")
                 )
-                return _silenced(request, silence, values["place"].name, "is silenced until")
+                silence = create_silence(board_request.person, place, last_day, reason, board_request.now)
+                return _silenced(request, silence, place.name, "is silenced until")
     except SilenceNotAllowed:
         form.add_error("place", "Only its finance staff and administrators may silence it.")
         return _page(request, board_request, form, 403)

@@ -114,25 +114,19 @@ class LineField(PlainTextField):
         return " ".join("".join(plain).split())
 
 
-class LocalPathField(PlainTextField):
-    """A path of this site with its query; "" for any other URL."""
-
-    def to_python(self, value: object) -> str:
-        path = super().to_python(value)
-        local = path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
-        return path if local else ""
-
-
 class ReturnForm(forms.Form):
     """The page to return to after a form, in the first of these fields that names one of this site."""
 
-    back = LocalPathField(required=False)
-    next = LocalPathField(required=False)
+    back = PlainTextField(required=False)
+    next = PlainTextField(required=False)
 
     def path(self, default: str) -> str:
-        """The path to return to, or `default`."""
+        """The path to return to with its query, or `default`."""
         self.full_clean()
-        return self.cleaned_data["back"] or self.cleaned_data["next"] or default
+        for path in self.cleaned_data.values():
+            if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None):
+                return str(path)
+        return default
 
 
 class SwitchForm(forms.Form):
