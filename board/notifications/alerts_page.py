@@ -25,7 +25,7 @@ from board.scoreboard.summary import board_summary
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import ALL, build_url, page_number, pagination, select_field
+from board.web.controls import ALL, FilterForm, build_url, page_number, pagination, select_field
 from board.web.params import EVERY_KIND, MESSAGE_FILTERS, NoticeFilter
 from board.web.query_phrasing import describe_filters
 from board.web.readers import administers_a_group, may_send_test
@@ -154,20 +154,20 @@ def _settings_links(board_request: BoardRequest) -> list[tuple[str, str]]:
 def _bar(board_request: BoardRequest, board: Scoreboard, filters: NoticeFilter, path: str) -> Toolbar:
     """The toolbar with the filters of notices."""
     query, bar = board_request.query, toolbar(board_request, board, path, filters.pairs())
+    selects = [*bar.filters.first, *bar.filters.more]
     month = f"{filters.month:%Y-%m}" if filters.month else ""
-    return replace(
-        bar,
-        chips=[],
+    form = FilterForm(
+        hidden=BoardQuery(at=query.at).pairs(),
         first=[
             select_field("kind", "Kind", [("", "All but reminders"), *_kind_labels().items()], filters.kind),
             select_field("message", "Message", [ALL, *MESSAGE_FILTERS.items()], filters.message),
             select_field("for", "Month", [ALL, *_month_options(board_request)], month),
         ],
-        more=[select for select in (*bar.first, *bar.more) if select.name in _FILTER_NAMES],
+        more=[select for select in selects if select.name in _FILTER_NAMES],
         used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
-        hidden=BoardQuery(at=query.at).pairs(),
         clear=build_url(path, BoardQuery(at=query.at)),
     )
+    return replace(bar, chips=[], filters=form)
 
 
 def _kind_labels() -> dict[str, str]:

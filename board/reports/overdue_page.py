@@ -142,14 +142,14 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
 def _bar(board_request: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
     """The toolbar with the filters of the queue, without chips, grouping and order."""
     query, bar = board_request.query, toolbar(board_request, board, path)
-    return replace(
-        bar,
-        chips=[],
+    filters = replace(
+        bar.filters,
         first=[],
-        more=[select for select in (*bar.first, *bar.more) if select.name in _FILTER_NAMES],
+        more=[select for select in (*bar.filters.first, *bar.filters.more) if select.name in _FILTER_NAMES],
         used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
         clear=BoardQuery(month=query.month, at=query.at).url(path),
     )
+    return replace(bar, chips=[], filters=filters)
 
 
 def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:

@@ -103,8 +103,8 @@ def pagination(url: str, number: int, pages: int) -> dict[str, object] | None:
     }
 
 
-def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
-    """The filters for these rows, offering only values that some row has."""
+def filter_form(board: Scoreboard, query: BoardQuery, path: str = BOARD_PATH, own: Pairs = ()) -> FilterForm:
+    """The filters of the screen at `path` for these rows, offering only values that some row has."""
     rows = board.rows
     first = [
         select_field("by", "Group by", GROUPINGS.items(), query.by),
@@ -125,11 +125,11 @@ def filter_form(board: Scoreboard, query: BoardQuery) -> FilterForm:
     ]
     used = [query.state, query.level, query.group, query.country, query.owner]
     return FilterForm(
-        hidden=BoardQuery(month=query.month, at=query.at, show=query.show).pairs(),
+        hidden=[*BoardQuery(month=query.month, at=query.at, show=query.show).pairs(), *own],
         first=first,
         more=more,
         used=sum(map(bool, used)) + (query.sort != "behind"),
-        clear=BoardQuery(month=query.month, at=query.at, by=query.by).url(BOARD_PATH),
+        clear=build_url(path, BoardQuery(month=query.month, at=query.at, by=query.by), own),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
-from board.web.controls import Moments, Pairs, SelectField, build_url, filter_form, moments
+from board.web.controls import FilterForm, Moments, Pairs, build_url, filter_form, moments
 from board.web.filters import Chip, chips
 from board.web.readers import Reader
 from closing.scoreboard.board import Scoreboard
@@ -19,16 +19,12 @@ from entities.models import Person
 
 @dataclass(frozen=True, slots=True)
 class Toolbar:
-    """The values of the templates _moment.html and _narrow.html; `hidden` are the hidden fields of the form."""
+    """The values of the templates _as_of_menu.html and _filter_bar.html."""
 
     path: str
     query: BoardQuery
     chips: Sequence[tuple[Chip, str]]
-    first: Sequence[SelectField]
-    more: Sequence[SelectField]
-    used: int
-    hidden: Pairs
-    clear: str
+    filters: FilterForm
     moments: Moments
 
 
@@ -38,16 +34,11 @@ def toolbar(board_request: BoardRequest, board: Scoreboard, path: str, own: Pair
     `board` holds every row that the person may see, before any filter.
     """
     query = board_request.query
-    form = filter_form(board, query)
     return Toolbar(
         path=path,
         query=query,
         chips=[(chip, build_url(path, query.replace(show=chip.show), own)) for chip in chips(board, query)],
-        first=form.first,
-        more=form.more,
-        used=form.used,
-        hidden=[*BoardQuery(month=query.month, at=query.at, show=query.show).pairs(), *own],
-        clear=build_url(path, BoardQuery(month=query.month, at=query.at, by=query.by), own),
+        filters=filter_form(board, query, path, own),
         moments=moments(path, query, board_request.reader, board_request.now, own),
     )
 
