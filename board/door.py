@@ -17,7 +17,6 @@ from periods.board_cache.cache import BOARD_CACHE
 from periods.board_cache.cached_board import VisibleBoard
 from periods.board_cache.change_feed import SNAPSHOT_SQL, UNSEEN_EVENTS_SQL, changes_since, parse_events
 
-_TEXTS = ArrayField(TextField())
 _TOKEN, _PERSON = "what was seen", -1  # placeholders in the cached statement for the values of a request
 
 
@@ -61,7 +60,7 @@ def _people(token: str | None) -> QuerySet[Person]:
     return Person.objects.annotate(
         held=ArraySubquery(memberships.values("text")),
         snapshot=RawSQL(SNAPSHOT_SQL, []),  # noqa: S611 - texts of our own
-        news=RawSQL(UNSEEN_EVENTS_SQL, [token, token], output_field=_TEXTS),  # noqa: S611
+        news=RawSQL(UNSEEN_EVENTS_SQL, [token, token], output_field=ArrayField(TextField())),  # noqa: S611
     )
 
 

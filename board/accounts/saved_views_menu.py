@@ -56,10 +56,7 @@ class Menu:
 
 
 def views_menu(board_request: BoardRequest, screen: str, own: Pairs = ()) -> dict[str, object]:
-    """The variables `views` and `here_query` of the template `_saved_views_menu.html`, in one SQL query.
-
-    `own` are the screen's own parameters beside the query, as in `own_parameters`.
-    """
+    """The variables `views` and `here_query` of the menu, in one SQL query; `own` as from `own_parameters`."""
     query, zone, views = board_request.query, board_request.reader.zone, views_of(board_request.person)
     querystrings = [
         view_querystring(query.replace(month=month, at=at), own)

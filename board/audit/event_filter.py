@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from board.audit.event_words import ORIGIN_LABELS
-from board.web.board_query import FIRST_MONTH, LAST_MONTH, MAX_TEXT_LENGTH, InvalidQuery
+from board.web.board_query import FIRST_MONTH, LAST_MONTH, InvalidQuery, checked_text
 from closing.calendar.date_phrases import day_and_month, full_date
 from closing.calendar.days import DateSpan
 from entities.audit_trail import VERB_LABELS, Verb
@@ -47,8 +47,8 @@ class EventFilter:
             DateSpan(begin, end),
             bool(first or last),
             verb,
-            _text(params, "who"),
-            _text(params, "object"),
+            checked_text("search text", params.get("who", "").strip()),
+            checked_text("search text", params.get("object", "").strip()),
             through,
         )
 
@@ -100,10 +100,3 @@ def _day(params: Mapping[str, str], name: str) -> date | None:
     if not FIRST_MONTH <= day <= LAST_MONTH:
         raise InvalidQuery(f"The audit log has no events of {full_date(day)}.")
     return day
-
-
-def _text(params: Mapping[str, str], name: str) -> str:
-    text = params.get(name, "").strip()
-    if len(text) > MAX_TEXT_LENGTH or "\0" in text:
-        raise InvalidQuery(f"The search text is longer than {MAX_TEXT_LENGTH} letters.")
-    return text

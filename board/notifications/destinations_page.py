@@ -1,4 +1,4 @@
-"""The destinations: their list with the health of each, and to add, edit, test, switch, remove them, rotate a secret.
+"""The destinations: their list with the health of each, and the forms that add, edit, test, switch and remove one.
 
 The views give 404 to people who do not administer the group. URLs and secrets are never shown again: a new secret is
 only on the page that answers the form.

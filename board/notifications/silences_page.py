@@ -42,13 +42,12 @@ PAGE_SIZE = 50  # ended silences on one page
 class SilenceLine:
     """One silence in the list; `lift_url` is "" for people who may not lift it, and if it has ended."""
 
+    silence: Silence
     what: str
     about: str
     url: str
     until: str
-    until_iso: str
     by: str
-    reason: str
     ended: str
     lift_url: str
     again_url: str
@@ -187,6 +186,7 @@ def _silence_line(
     single = isinstance(target, LegalEntity)
     may_again = over and key in allowed and silence.last_day >= local_date(now, board_request.reader.zone)
     return SilenceLine(
+        silence=silence,
         what=target.name,
         about=target.code if single else "all of the group",
         url=reverse("entity", args=[target.code])
@@ -195,9 +195,7 @@ def _silence_line(
         until=labels.short_day(silence.last_day)
         if silence.last_day.year == now.year
         else full_date(silence.last_day),
-        until_iso=silence.last_day.isoformat(),
         by=f"{silence.by.name or silence.by.email}, {board_request.clock(silence.made_at)}",
-        reason=silence.reason,
         ended=_end_text(silence, board_request) if over else "",
         lift_url=reverse("lift_silence", args=[silence.pk]) if not over and key in allowed else "",
         again_url=reverse("silence_again", args=[silence.pk]) if may_again else "",

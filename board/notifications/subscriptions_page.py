@@ -46,11 +46,10 @@ _MAX_NAMES = 3  # groups named in a sentence
 
 @dataclass(frozen=True, slots=True)
 class CadenceChoice:
-    """One kind of notice: its input, its description, the cadences to choose from, and why others are locked."""
+    """One kind of notice: its input, the cadences to choose from, and why others are locked."""
 
+    spec: NoticeSpec
     field: BoundField
-    label: str
-    about: str
     options: Sequence[tuple[str, str, bool]]  # value, text, chosen
     default: str
     locked: str
@@ -132,9 +131,8 @@ def _choice(spec: NoticeSpec, form: PreferencesForm, locked: str, *, in_digest: 
     chosen = Cadence(typed) if typed in {option.value for option in Cadence} else None
     current = effective_cadence(spec.cadence, chosen, in_digest=in_digest)
     return CadenceChoice(
+        spec=spec,
         field=field,
-        label=spec.label,
-        about=spec.help,
         options=[(option.value, CADENCE_LABELS[option], option is current) for option in options],
         default=CADENCE_LABELS[spec.cadence.default],
         locked=locked if spec.cadence.mandatory else "",

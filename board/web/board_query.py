@@ -128,12 +128,15 @@ def parse_query(params: Mapping[str, str], zone: ZoneInfo) -> BoardQuery:
                     )
                 values[name] = text
             case name:
-                if len(text) > MAX_TEXT_LENGTH or "\0" in text:
-                    raise InvalidQuery(
-                        f"The {_PARAM_LABELS.get(name, name)} is longer than {MAX_TEXT_LENGTH} letters."
-                    )
-                values[name] = text
+                values[name] = checked_text(_PARAM_LABELS.get(name, name), text)
     return BoardQuery(**values)
+
+
+def checked_text(label: str, text: str) -> str:
+    """A text of a URL, which the label names; raises InvalidQuery for one too long, or that cannot be stored."""
+    if len(text) > MAX_TEXT_LENGTH or "\0" in text:
+        raise InvalidQuery(f"The {label} is longer than {MAX_TEXT_LENGTH} letters.")
+    return text
 
 
 def moment_of(at: date | datetime, zone: ZoneInfo) -> datetime:

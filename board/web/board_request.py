@@ -76,10 +76,7 @@ class BoardRequest:
 
 
 def board_view(view: View) -> View:
-    """Calls `view(request, board_request, ...)` for signed-in people; an invalid query gets an error page (400).
-
-    A view may raise InvalidQuery for parameters of its own.
-    """
+    """Calls `view(request, board_request, ...)` for signed-in people; InvalidQuery gives an error page (400)."""
 
     @signed_in
     @wraps(view)

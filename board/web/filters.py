@@ -99,10 +99,7 @@ def group_and_descendants(groups: Sequence[GroupNode], code: str) -> frozenset[s
 
 
 def entity_matches(entity: FilterableEntity, query: BoardQuery, group_codes: frozenset[str] | None) -> bool:
-    """Whether an entity passes the filters on its attributes; state and level are not checked.
-
-    `group_codes` are the query's group and all below it (see `group_and_descendants`).
-    """
+    """Whether an entity passes the filters on its attributes; `group_codes` are from `group_and_descendants`."""
     return (
         (group_codes is None or entity.group in group_codes)
         and (not query.country or entity.country == query.country)

@@ -1,7 +1,4 @@
-"""Texts of a row on pages and in the terminal; those shared with mails come from `closing.phrasing`.
-
-Pure functions of a row and a moment, without HTML or terminal codes.
-"""
+"""Texts of a row, without HTML or terminal codes; those shared with mails come from `closing.phrasing`."""
 
 from __future__ import annotations
 

@@ -47,10 +47,7 @@ def nav_counts(board: Scoreboard) -> dict[str, tuple[int, str]]:
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
-    """The template variables of the layout of a screen; `board` is the person's, for the counts.
-
-    `nav` holds the screens in the navigation, `person_links` those in the person's menu.
-    """
+    """The template variables of the layout of a screen; `board` is the person's, for the counts."""
     counts = nav_counts(board) if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))

@@ -70,11 +70,10 @@ def _month(text: str) -> date:
 def _entities(group: str | None) -> Any:
     if group is None:
         return LegalEntity.objects.all()
-    try:
-        path = Group.objects.values_list("path", flat=True).get(code=group)
-    except Group.DoesNotExist:
+    path = Group.objects.filter(code=group).values_list("path", flat=True).first()
+    if path is None:
         codes = ", ".join(Group.objects.order_by("path").values_list("code", flat=True)[:20])
-        raise CommandError(f'--group: no group has the code "{group}" (groups: {codes or "none"})') from None
+        raise CommandError(f'--group: no group has the code "{group}" (groups: {codes or "none"})')
     return LegalEntity.objects.filter(group__path__startswith=path)
 
 
