@@ -108,7 +108,6 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "ever": has_notices,
         "nothing_yet": nothing_yet_message(open_list),
         "only": only,
-        "clear": build_url(path, BoardQuery(at=query.at)),
         "turn": pagination(build_url(path, query, filters.pairs()), number, pages),
         "written": mail_folder() is not None,
         "sent_mails": reverse("sent_mails") if board_request.person.is_superuser and mail_folder() else "",
