@@ -18,7 +18,6 @@ from closing.scoreboard.row import Row
 MONTHS = 12
 _MAX_BAR_HEIGHT = 62  # height of the tallest bar, in the drawing's units
 _BAR_BASELINE = 106  # y position of the bars' lower end
-_LATE = frozenset({Level.LATE, Level.ALERTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def _describe_close(close: _Close) -> tuple[str, str, str, str]:
             "",
             (f"closed{f' on {closed_on}' if closed_on else ''}{day_text}, no deadline was set"),
         )
-    if standing.level in _LATE:
+    if standing.overdue:
         by = labels.days(standing.days_late, standing.unit)
         when_read = f" {labels.read_when(row)}".rstrip()
         if row.read_at is None:

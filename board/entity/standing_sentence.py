@@ -14,9 +14,6 @@ from closing.judging.standing import JudgingPolicy, LatenessUnit, Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-_LATE = frozenset({Level.LATE, Level.ALERTING})
-
-
 Pieces = list[tuple[str, str]]  # (tone, text): strong, alert, late, ok or "" for plain
 
 
@@ -33,7 +30,7 @@ def standing_sentence(row: Row, as_of: datetime) -> Pieces:
             ]
         return [("strong", "Not closed"), ("", f" when last read; its deadline is {due}{_at(row)}")]
     pieces = _standing(row, as_of)
-    if deadline is not None and standing.level in _LATE and unsure:
+    if deadline is not None and standing.overdue and unsure:
         pieces.append(("", " when last read" if row.read_at is not None else ", never read"))
     return pieces
 
@@ -142,7 +139,7 @@ def side_notes(
     if labels.is_open_again(row):
         close_day = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
         notes.append(f"It was closed{close_day} and has been reopened.")
-    if deadline is not None and standing.level in _LATE:
+    if deadline is not None and standing.overdue:
         limit = days_phrase(policy.alert_after_days, standing.unit)
         crossed_on = alert_line_crossed_on(deadline, policy, calendar)
         if standing.alerting and crossed_on is not None:

@@ -24,13 +24,11 @@ from board.web.toolbar import footnotes, no_entities_message, staleness_note, to
 from closing.calendar.date_phrases import month_and_year, short_month, weekday_and_day, weekday_name
 from closing.calendar.deadlines import city
 from closing.calendar.months import next_month, previous_month
-from closing.judging.standing import Level
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row, ranked
 
 _MAX_DEADLINES = 4  # upcoming deadlines that are listed
 _MAX_NAMES = 6  # entities that are named for one deadline
-_LATE = {Level.LATE, Level.ALERTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +204,7 @@ def _no_deadline_reason(data: CloseCalendar) -> str:
 
 def _late_box(data: CloseCalendar, board_request: BoardRequest) -> DeadlineBox | None:
     """The entities past their deadline, the furthest behind first; None if there are none."""
-    rows = [row for row in ranked(data.rows) if row.standing.level in _LATE]
+    rows = [row for row in ranked(data.rows) if row.standing.overdue]
     if not rows:
         return None
     alerting = sum(row.standing.alerting for row in rows)

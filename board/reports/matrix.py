@@ -15,14 +15,12 @@ from board.web.labels import is_reopened
 from board.web.params import MatrixWindow
 from closing.calendar.months import month_end, previous_month
 from closing.judging.on_time import OnTimeRate, on_time_rate
-from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row, is_closed
 from entities.models import Group
 from periods.snapshot.builder import take_snapshots
 from periods.snapshot.closed_months import ClosedMonths, closed_months
 
-_LATE = frozenset({Level.LATE, Level.ALERTING})
 _ALL = ""  # the key of all headings together; no heading has an empty one
 
 
@@ -285,7 +283,7 @@ def fraction(rows: Sequence[Row]) -> ClosedFraction:
         sum(map(is_closed, rows)),
         len(rows) - not_due,
         sum(not row.fresh for row in rows),
-        sum(row.standing.level in _LATE for row in rows),
+        sum(row.standing.overdue for row in rows),
         sum(row.standing.alerting for row in rows),
         not_due,
     )
@@ -348,8 +346,9 @@ def _count_months(
         counting = [(entity.id, closed[entity.id]) for entity in entities if entity.closes(end)]
         late = alerting = 0
         if month == months[-1]:
-            levels = [last_rows[pk].standing.level for pk, _ in counting if pk in last_rows]
-            late, alerting = sum(level in _LATE for level in levels), levels.count(Level.ALERTING)
+            standings = [last_rows[pk].standing for pk, _ in counting if pk in last_rows]
+            late = sum(standing.overdue for standing in standings)
+            alerting = sum(standing.alerting for standing in standings)
         not_due = sum(month in state.not_due for _, state in counting)
         fractions.append(
             ClosedFraction(

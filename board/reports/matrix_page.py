@@ -36,7 +36,6 @@ LETTERS = {
 }
 _SHORT = {"late today": "late", "closed after the cut-off": "late", "nothing due": "not due"}
 _IDLE = {"not ended", "nothing due"}
-_LATE = {Level.LATE, Level.ALERTING}
 _PERCENT = "\u00a0%"  # non-breaking: stays on the line of its number
 _FILES = (("CSV, a line for each period", "export_matrix_csv"), ("Excel", "export_matrix_xlsx"))
 
@@ -386,7 +385,7 @@ def _full(row: Row, month: date, board_request: BoardRequest) -> str:
     text = status.text
     if standing.days_late:
         text = f"{labels.days_in_words(standing.days_late, standing.unit)} late"
-        if standing.level in _LATE:
+        if standing.overdue:
             text += f", {labels.against_alert_line(row)}"
     if row.span is None:
         text = row.because

@@ -17,7 +17,6 @@ from closing.scoreboard.row import Row
 
 _MAX_BECAUSE_LENGTH = 60  # characters of a because beyond which its second half is folded
 _BAR_WIDTH = 120  # width of the bar against the deadline, in its own units
-_LATE = {Level.LATE, Level.ALERTING}
 _TRACK_STEP = 10  # width of a month in the track record's picture, in its own units
 _TRACK_TONES = {
     Level.CLOSED_ON_TIME: "ok",
@@ -156,7 +155,7 @@ def _deadline_end(row: Row) -> str:
 
 def _spoken_text(row: Row) -> str:
     standing = row.standing
-    if standing.level not in _LATE or not standing.days_late:
+    if not standing.overdue or not standing.days_late:
         return ""
     lateness = labels.days_in_words(standing.days_late, standing.unit)
     return f"{lateness} late, {labels.against_alert_line(row)}"
@@ -164,7 +163,7 @@ def _spoken_text(row: Row) -> str:
 
 def _bar(row: Row) -> LatenessBar | None:
     standing = row.standing
-    if standing.level not in _LATE:
+    if not standing.overdue:
         return None
     full = 2 * max(row.alert_after_days, 1)
     width = min(_BAR_WIDTH, round(_BAR_WIDTH * standing.days_late / full))

@@ -22,7 +22,6 @@ from closing.scoreboard.headline import HeadlineRole, headline_parts
 from closing.scoreboard.row import NOT_DUE, Row
 
 _TONES = {HeadlineRole.WHO: "strong", HeadlineRole.HOW_LATE: "alert", HeadlineRole.OTHER: ""}
-_LATE = {Level.LATE, Level.ALERTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +284,7 @@ def _next_deadline(rows: Sequence[Row]) -> Tile:
 def _on_time(rows: Sequence[Row]) -> Tile:
     """First closes on time among those due so far; a row still open past its deadline is due and missed (1.7)."""
     levels = Counter(row.standing.first_close_level for row in rows)
-    missed = sum(row.standing.first_close_level is None and row.standing.level in _LATE for row in rows)
+    missed = sum(row.standing.first_close_level is None and row.standing.overdue for row in rows)
     on_time = levels[Level.CLOSED_ON_TIME]
     due = on_time + levels[Level.CLOSED_LATE] + missed
     perhaps = sum(row.standing.closed_between is not None for row in rows)

@@ -9,7 +9,6 @@ from board.web import labels
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.risk import at_risk, next_deadlines
-from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 
@@ -36,7 +35,7 @@ class UpcomingDeadline:
 
 def upcoming_deadlines(board: Scoreboard, calendars: Calendars) -> list[UpcomingDeadline]:
     """The next deadlines; none if an entity is late, which then holds the group up, or if all are closed."""
-    if any(row.standing.level in (Level.LATE, Level.ALERTING) for row in board.rows):
+    if any(row.standing.overdue for row in board.rows):
         return []
     dates = next_deadlines(board.rows)[:SHOWN]
     work_calendars = calendars() if dates else {}
