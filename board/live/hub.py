@@ -26,12 +26,11 @@ from django.db import DatabaseError, connections
 from board.door import DoorBackend, visible_ids
 from board.live.browser_connection import Receive, Stream
 from board.live.screen_diff import ScreenState, diff_event, heartbeat, screen_state
-from board.scoreboard.screen import BoardScreen, calendars_of, version_of
+from board.scoreboard.screen import live_screen
 from board.web import board_request as clock
 from board.web import labels
 from board.web.board_request import BoardRequest, resolve_request
 from closing.calendar.months import active_month
-from closing.scoreboard.board import with_as_of
 from entities.access import access_fingerprints, open_sessions
 from periods.board_cache.cache import BOARD_CACHE
 from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
@@ -224,7 +223,7 @@ class StreamOpening:
     @cached_property
     def first_state(self) -> ScreenState:
         """The first screen; needed only if no other stream shares it."""
-        return screen_state(_board_screen(self.board_request, self.ids))
+        return _screen_state(self.board_request, self.ids)
 
 
 def authorize_stream(person_id: int, session_key: str, params: dict[str, str]) -> StreamOpening | None:
@@ -245,19 +244,9 @@ def authorize_stream(person_id: int, session_key: str, params: dict[str, str]) -
     return StreamOpening(key, board_request, ids, Stream(person.pk, session_key, access.fingerprint))
 
 
-def _board_screen(board_request: BoardRequest, ids: frozenset[int] | None) -> BoardScreen:
-    scope = BOARD_CACHE.board(board_request.month, board_request.as_of).visible_board(ids)
-    board = with_as_of(scope.board, board_request.as_of)
-    version = version_of(scope, board_request.as_of, board_request.reader)
-    return BoardScreen(
-        board,
-        board_request.query,
-        board_request.reader,
-        scope,
-        version,
-        calendars_of(board),
-        scope.render_cache,
-    )
+def _screen_state(board_request: BoardRequest, ids: frozenset[int] | None) -> ScreenState:
+    cached = BOARD_CACHE.board(board_request.month, board_request.as_of)
+    return screen_state(live_screen(board_request, cached.visible_board(ids)))
 
 
 def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]:
@@ -278,7 +267,7 @@ def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, Sc
         now = BoardRequest(
             board_request.person, board_request.reader, board_request.query, as_of, as_of, month, month
         )
-        changed.append((shared, screen_state(_board_screen(now, shared.ids))))
+        changed.append((shared, _screen_state(now, shared.ids)))
     if changed:
         # Finds people who lost access before the changes just read: they must not get them.
         BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from board.reports.overdue_queue import (
 )
 from board.reports.report_page import render_report
 from board.scoreboard.row_cells import RowCells, row_cells
+from board.scoreboard.screen import board_calendars
 from board.scoreboard.summary import board_summary
 from board.scoreboard.upcoming import upcoming_deadlines
 from board.web import labels
@@ -30,7 +32,6 @@ from board.web.controls import page_number, pagination
 from board.web.query_phrasing import describe_filters
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
-from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.alerting_queue import OverdueEntity
 from closing.phrasing import (
     acknowledgement_text,
@@ -41,7 +42,6 @@ from closing.phrasing import (
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
-from entities.calendars import work_calendars
 
 PAGE_SIZE = 50  # entities on a page
 _FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
@@ -129,7 +129,7 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
         "only": describe_filters(query, board.groups),
         "everyone": len(queue.unfiltered),
         "parts": _parts(queue, [_item(entity, details, board, board_request) for entity in shown]),
-        "deadlines": [] if shown or empty else upcoming_deadlines(board, lambda: _calendars(board)),
+        "deadlines": [] if shown or empty else upcoming_deadlines(board, partial(board_calendars, board)),
         "board_url": BoardQuery(month=query.month, at=query.at).url(reverse("scoreboard")),
         "left_out": queue.left_out,
         "turn": pagination(query.url(path), number, pages),
@@ -150,11 +150,6 @@ def _bar(board_request: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
         clear=BoardQuery(month=query.month, at=query.at).url(path),
     )
     return replace(bar, chips=[], filters=filters)
-
-
-def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
-    ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
-    return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
 
 def _summary(queue: OverdueQueue) -> OverdueSummary:

@@ -30,7 +30,7 @@ from board.web.layout import nav_counts
 from board.web.readers import Reader
 from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
-from closing.scoreboard.board_diff import diff_boards
+from closing.scoreboard.board_diff import BoardDiff, diff_boards
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from periods.board_cache.cached_board import RowVariant, VisibleBoard
@@ -238,53 +238,41 @@ class BoardScreen:
 
 def board_screen(board_request: BoardRequest) -> BoardScreen:
     """The screen of a request: of the cached board, or of a snapshot of a past moment."""
+    if not board_request.past:
+        return live_screen(board_request, board_request.visible_board)
     board = board_request.board()
-    if board_request.past:
-        return BoardScreen(board, board_request.query, board_request.reader, calendars=calendars_of(board))
-    scope = board_request.visible_board
-    version = version_of(scope, board_request.as_of, board_request.reader)
     return BoardScreen(
-        board,
-        board_request.query,
-        board_request.reader,
-        scope,
-        version,
-        calendars_of(board),
-        scope.render_cache,
+        board, board_request.query, board_request.reader, calendars=partial(board_calendars, board)
     )
 
 
-def version_of(scope: VisibleBoard, as_of: datetime, reader: Reader) -> str:
-    """The version of a reader's board: the visible board's, and their day, as texts say "since Tue 9 Jun"."""
-    return f"{scope.version}{as_of.astimezone(reader.zone):%m%d}"
+def live_screen(board_request: BoardRequest, visible_board: VisibleBoard) -> BoardScreen:
+    """The screen of a cached board; its version names the reader's day, since texts say "since Tue 9 Jun"."""
+    reader, as_of = board_request.reader, board_request.as_of
+    board = with_as_of(visible_board.board, as_of)
+    return BoardScreen(
+        board,
+        board_request.query,
+        reader,
+        visible_board,
+        f"{visible_board.version}{as_of.astimezone(reader.zone):%m%d}",
+        partial(board_calendars, board),
+        visible_board.render_cache,
+    )
 
 
-def calendars_of(board: Scoreboard) -> Calendars:
-    """A function that looks up the work calendars of a board's entities."""
-    return partial(_calendars, board)
-
-
-def _calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
+def board_calendars(board: Scoreboard) -> Mapping[int, WorkdayCalendar]:
+    """The work calendars of a board's entities by id, for the year of its moment and the next."""
     ids = {row.calendar_id for row in board.rows if row.calendar_id is not None}
     return work_calendars(ids, range(board.as_of.year, board.as_of.year + 2))
 
 
-@dataclass(frozen=True, slots=True)
-class BoardChanges:
-    """The changes from a past moment until now, in words."""
-
-    summary: str
-    listed: Sequence[str]
-
-
-def board_changes(board_request: BoardRequest, screen: BoardScreen) -> BoardChanges:
+def board_changes(board_request: BoardRequest, screen: BoardScreen) -> BoardDiff:
     """The differences between the past board on the screen and the same query now."""
     now = filter_board(
         with_as_of(board_request.visible_board.board, board_request.now), board_request.query.replace(at=None)
     )
-    differences = diff_boards(screen.board, now)
-    summary = differences.summary[:1].upper() + differences.summary[1:]
-    return BoardChanges(summary, [f"{item.name}: {item.words}" for item in differences.items])
+    return diff_boards(screen.board, now)
 
 
 @cache
