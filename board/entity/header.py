@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from django.urls import reverse
 
 from board.entity.deputy import may_appoint_deputy
 from board.entity.page_data import PageData
 from board.web import labels
-from board.web.board_query import FIRST_MONTH, BoardQuery
+from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
+from board.web.controls import month_links
 from closing.calendar.date_phrases import month_and_year
-from closing.calendar.months import month_of, next_month, previous_month
 from closing.scoreboard.row import Row
 from connectors.registry import erp_link
 
@@ -24,7 +23,6 @@ class EntityHeader:
     """The entity's attributes and the links of the head."""
 
     name: str
-    code: str
     group: str
     group_url: str
     board_url: str
@@ -41,9 +39,7 @@ class EntityHeader:
     stale: bool
     erp_url: str
     month: str
-    previous: tuple[str, str] | None  # (URL, month and year)
-    next: tuple[str, str] | None
-    latest: tuple[str, str] | None
+    links: Mapping[str, tuple[str, str] | None]  # see `month_links`
 
 
 def entity_header(data: PageData, path: str) -> EntityHeader:
@@ -60,7 +56,6 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         notes = _state_notes(row, board_request)
     return EntityHeader(
         name=entity.name,
-        code=entity.code,
         group=entity.group.name,
         group_url=view_query.url("/", group=entity.group.code),
         board_url=view_query.url("/"),
@@ -79,24 +74,8 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         stale=row is not None and not row.fresh,
         erp_url=erp_link(connection, entity.erp_id),
         month=month_and_year(board_request.month),
-        previous=_month_link(board_request, path, previous_month(board_request.month))
-        if board_request.month > FIRST_MONTH
-        else None,
-        next=_month_link(board_request, path, next_month(board_request.month))
-        if board_request.month < _current_month(board_request)
-        else None,
-        latest=(board_request.query.url(path, month=None), month_and_year(board_request.latest_month))
-        if board_request.month != board_request.latest_month
-        else None,
+        links=month_links(board_request, lambda month: board_request.query.url(path, month=month)),
     )
-
-
-def _month_link(board_request: BoardRequest, path: str, month: date) -> tuple[str, str]:
-    return board_request.query.url(path, month=month), month_and_year(month)
-
-
-def _current_month(board_request: BoardRequest) -> date:
-    return month_of(board_request.as_of.astimezone(board_request.reader.zone).date())
 
 
 def _state_notes(row: Row, board_request: BoardRequest) -> list[str]:

@@ -13,17 +13,16 @@ from django.views.decorators.http import require_safe
 from board.reports.calendar_cells import CalendarCell, calendar_cell
 from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
 from board.reports.report_page import render_report
-from board.scoreboard.summary import BoardSummary, board_summary
+from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import build_url, no_match_message
+from board.web.controls import build_url, month_links, no_match_message
 from board.web.params import opened_headings
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
 from closing.calendar.date_phrases import month_and_year, short_month, weekday_and_day, weekday_name
 from closing.calendar.deadlines import city
-from closing.calendar.months import next_month, previous_month
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row, ranked
 
@@ -109,7 +108,6 @@ def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     path = reverse("calendar")
     board, query = data.board, board_request.query
     own = [("open", key) for key in opened]
-    summary = board_summary(board, board_request.reader, past=board_request.past)
     month = month_and_year(board_request.month)
     empty = (
         None
@@ -120,9 +118,9 @@ def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResp
         "title": empty[0] if empty else f"{month} · Calendar",
         "heading": month,
         "turned": "Reporting month",
-        "page": summary,
+        "page": board_summary(board, board_request.reader, past=board_request.past),
         "notes": footnotes(board, board_request.reader),
-        "links": _links(board_request, summary, path, own),
+        "links": month_links(board_request, lambda month: build_url(path, query.replace(month=month), own)),
         "bar": toolbar(board_request, board, path, own),
         "sums": _counts(data),
         "ahead": [
@@ -144,21 +142,6 @@ def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResp
 
 
 # --- above the table ----------------------------------------------------------------------------------------------
-
-
-def _links(
-    board_request: BoardRequest, summary: BoardSummary, path: str, own: Sequence[tuple[str, str]]
-) -> dict[str, tuple[str, str] | None]:
-    """The previous, the next and the latest month, each as (URL, name) or None."""
-
-    def link_to(month: date | None, link: tuple[str, str] | None) -> tuple[str, str] | None:
-        return (build_url(path, board_request.query.replace(month=month), own), link[1]) if link else None
-
-    return {
-        "previous": link_to(previous_month(board_request.month), summary.previous),
-        "next": link_to(next_month(board_request.month), summary.next),
-        "latest": link_to(None, summary.latest),
-    }
 
 
 def _counts(data: CloseCalendar) -> list[str]:

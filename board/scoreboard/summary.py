@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from board.scoreboard.group_paths import common_group
 from board.web import labels
-from board.web.board_query import FIRST_MONTH
 from board.web.readers import Reader
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import ordinal
 from closing.calendar.instants import local_date, zone_named
-from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
+from closing.calendar.months import month_end
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.scoreboard.board import Scoreboard
@@ -50,9 +49,6 @@ class BoardSummary:
 
     month_key: str
     month: str
-    previous: tuple[str, str] | None  # ("2026-04", "April 2026")
-    next: tuple[str, str] | None
-    latest: tuple[str, str] | None  # None if this is the latest
     tone: str
     verdict: str
     detail: Sequence[tuple[str, str]]
@@ -82,15 +78,10 @@ class BoardSummary:
 def board_summary(board: Scoreboard, reader: Reader, *, past: bool = False) -> BoardSummary:
     """Everything above and below the rows of the board."""
     parts = headline_parts(board)
-    latest = active_month(board.as_of.astimezone(reader.zone).date())
-    current_month = month_of(board.as_of.astimezone(reader.zone).date())
     stale = sum(not row.fresh for row in board.rows)
     return BoardSummary(
         month_key=f"{board.month:%Y-%m}",
         month=month_and_year(board.month),
-        previous=_link(previous_month(board.month)) if board.month > FIRST_MONTH else None,
-        next=_link(next_month(board.month)) if board.month < current_month else None,
-        latest=_link(latest) if board.month != latest else None,
         tone=_tone(board),
         verdict=parts.verdict,
         detail=[(_TONES[role], text) for role, text in parts.detail] or [("", _all_confirmed(board))],
@@ -108,10 +99,6 @@ def board_summary(board: Scoreboard, reader: Reader, *, past: bool = False) -> B
         tiles=_tiles(board, reader),
         warnings=[_warning(warning.text, warning.since, board.as_of, reader) for warning in board.warnings],
     )
-
-
-def _link(month: date) -> tuple[str, str]:
-    return f"{month:%Y-%m}", month_and_year(month)
 
 
 def _tone(board: Scoreboard) -> str:

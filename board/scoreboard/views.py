@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import date
 
 from django.conf import settings
@@ -15,11 +16,18 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from board.accounts.saved_views_menu import views_menu
-from board.scoreboard.board_links import board_exports, board_links
 from board.scoreboard.screen import BoardScreen, board_changes, board_screen, reading_times
 from board.scoreboard.table_sections import Folds
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import filter_form, no_match_message
+from board.web.controls import (
+    BOARD_PATH,
+    LIVE_PATH,
+    WALL_PATH,
+    filter_form,
+    moments,
+    month_links,
+    no_match_message,
+)
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from closing.calendar.date_phrases import month_and_year
@@ -87,9 +95,7 @@ def _render_board(
         "screen": screen,
         "page": screen.page,
         "question": query,
-        "links": board_links(
-            screen.page, query, board_request.reader, board_request.now, board_exports(query)
-        ),
+        "links": _links(board_request),
         "filters": filter_form(unfiltered, query),
         "chip_row": screen.chip_row(),
         "none": no_match_message(unfiltered, query),
@@ -116,6 +122,20 @@ def _render_board(
     if not board_request.past:
         response["ETag"] = f'"{screen.etag}"'
     return response
+
+
+def _links(board_request: BoardRequest) -> dict[str, object]:
+    query = board_request.query
+    return {
+        **month_links(board_request, lambda month: query.url(BOARD_PATH, month=month)),
+        "here": query.url(BOARD_PATH),
+        "now": query.url(BOARD_PATH, at=None),
+        "stream": query.url(LIVE_PATH),
+        "stream_id": f"{zlib.crc32(query.querystring().encode()):x}",
+        "moments": moments(BOARD_PATH, query, board_request.reader, board_request.now),
+        "exports": [("CSV", query.url("/export/board.csv")), ("Excel", query.url("/export/board.xlsx"))],
+        "wall": query.url(WALL_PATH),
+    }
 
 
 def _no_rows_message(person: Person, visible: int, month: date) -> tuple[str, str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from board.web import labels
-from board.web.board_query import GROUPINGS, ORDERS, BoardQuery
+from board.web.board_query import FIRST_MONTH, GROUPINGS, ORDERS, BoardQuery
+from board.web.board_request import BoardRequest
 from board.web.readers import Reader
+from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import ONE_DAY
+from closing.calendar.instants import local_date
+from closing.calendar.months import month_of, next_month, previous_month
 from closing.scoreboard.board import Scoreboard
 
 Pairs = Sequence[tuple[str, str]]
@@ -83,6 +87,23 @@ def build_url(path: str, query: BoardQuery, own: Pairs = ()) -> str:
     """A path with a query and a screen's own parameters appended."""
     querystring = urlencode([*query.pairs(), *own])
     return f"{path}?{querystring}" if querystring else path
+
+
+def month_links(
+    board_request: BoardRequest, url_of: Callable[[date | None], str]
+) -> dict[str, tuple[str, str] | None]:
+    """The links to the month before, the month after and the latest one, each as (URL, name) or None.
+
+    `url_of` gives the URL of a month, and of the latest one for None.
+    """
+    month, latest = board_request.month, board_request.latest_month
+    before, after = previous_month(month), next_month(month)
+    today = local_date(board_request.as_of, board_request.reader.zone)
+    return {
+        "previous": (url_of(before), month_and_year(before)) if month > FIRST_MONTH else None,
+        "next": (url_of(after), month_and_year(after)) if month < month_of(today) else None,
+        "latest": (url_of(None), month_and_year(latest)) if month != latest else None,
+    }
 
 
 def page_number(text: str, pages: int) -> int:

@@ -13,12 +13,15 @@ from board.scoreboard.summary import BoardSummary, board_summary
 from board.scoreboard.table_sections import BoardSection, Folds, sections
 from board.web import labels
 from board.web.board_query import BoardQuery
+from board.web.board_request import resolve_request
+from board.web.controls import month_links
 from board.web.readers import Reader
 from closing.calendar.deadlines import Deadline
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
 from closing.scoreboard.fingerprints import board_fingerprint
 from closing.scoreboard.row import Row
+from entities.models import Person
 from tests.builders import (
     CLOSED,
     FROM_JUNE,
@@ -322,10 +325,18 @@ def test_warnings_stand_with_their_moment() -> None:
 
 
 def test_months_on_either_side() -> None:
-    of = shown(worked_example())
-    assert (of.previous, of.next, of.latest) == (("2026-04", "April 2026"), ("2026-06", "June 2026"), None)
-    running = shown(scoreboard_of([], month=date(2026, 6, 1)))
-    assert (running.next, running.latest) == (None, ("2026-05", "May 2026"))
+    def links(**params: str) -> dict[str, tuple[str, str] | None]:
+        request = resolve_request(Person(zone="Europe/London"), params, WORKED_EXAMPLE_AT)
+        return month_links(request, str)
+
+    assert links() == {
+        "previous": ("2026-04-01", "April 2026"),
+        "next": ("2026-06-01", "June 2026"),
+        "latest": None,
+    }
+    running = links(month="2026-06")
+    assert (running["next"], running["latest"]) == (None, ("None", "May 2026"))
+    assert links(month="1990-01")["previous"] is None
 
 
 def test_a_tag_names_what_is_said_to_whom_and_in_which_minute() -> None:
