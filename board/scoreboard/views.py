@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from datetime import date
 
 from django.conf import settings
 from django.http import (
@@ -30,8 +29,8 @@ from board.web.controls import (
 )
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
+from board.web.toolbar import no_entities_message
 from closing.calendar.date_phrases import month_and_year
-from entities.models import Person
 
 FOLDS_COOKIE = "cb_folds"
 _YEAR_IN_SECONDS = 365 * 24 * 3600
@@ -88,7 +87,12 @@ def _render_board(
     empty = (
         None
         if unfiltered.rows
-        else _no_rows_message(board_request.person, board_request.entities().count(), board_request.month)
+        else no_entities_message(
+            board_request.person,
+            board_request.entities().count(),
+            month_and_year(board_request.month),
+            "month",
+        )
     )
     context = {
         "title": empty[0] if empty else screen.page.title,
@@ -136,16 +140,3 @@ def _links(board_request: BoardRequest) -> dict[str, object]:
         "exports": [("CSV", query.url("/export/board.csv")), ("Excel", query.url("/export/board.xlsx"))],
         "wall": query.url(WALL_PATH),
     }
-
-
-def _no_rows_message(person: Person, visible: int, month: date) -> tuple[str, str]:
-    """The reason why there is no row, and the next step."""
-    if visible:
-        active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
-        return f"Nobody closes {month_and_year(month)}", f"{active} active in that month."
-    if person.is_superuser:
-        return (
-            "There are no entities yet",
-            "Describe your group in a file and load it: manage.py load_group FILE.yaml",
-        )
-    return "You have no entities yet", "Ask an administrator to give you a role for a group or an entity."

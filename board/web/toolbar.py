@@ -43,11 +43,11 @@ def toolbar(board_request: BoardRequest, board: Scoreboard, path: str, own: Pair
     )
 
 
-def no_entities_message(person: Person, visible: int, when: str) -> tuple[str, str]:
+def no_entities_message(person: Person, visible: int, when: str, span: str = "time") -> tuple[str, str]:
     """The reason why there is no entity to show for `when` ("May 2026"), and the next step."""
     if visible:
         active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
-        return f"Nobody closes {when}", f"{active} active in that time."
+        return f"Nobody closes {when}", f"{active} active in that {span}."
     if person.is_superuser:
         return (
             "There are no entities yet",
