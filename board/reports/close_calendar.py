@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, sections
+from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, first_under_open, sections
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
 from closing.calendar.instants import local_date, zone_named
@@ -91,7 +91,9 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
         board_request.query.by,
         unfiltered,
     )
-    drawn = _drawn_rows(parts, len(rows), opened)
+    all_drawn = len(rows) <= FOLD_THRESHOLD
+    direct = {part.key: part.rows for part in parts}
+    drawn = direct if all_drawn else first_under_open(direct, opened, FOLD_THRESHOLD)
     shown = [row for section_rows in drawn.values() for row in section_rows]
     changes = changes_by_period(
         [row.period_id for row in shown if row.standing.reopened and row.period_id is not None],
@@ -132,7 +134,7 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
             _pending_deadline(day, section_rows, board_request, calendars)
             for day, section_rows in next_deadlines(rows)
         ],
-        all_drawn=len(rows) <= FOLD_THRESHOLD,
+        all_drawn,
     )
 
 
@@ -141,20 +143,6 @@ def _sorted_rows(rows: Sequence[Row], order: str) -> Sequence[Row]:
     if order != "behind":
         return rows
     return sorted(ranked(rows), key=lambda row: row.deadline.due_on if row.deadline is not None else date.max)
-
-
-def _drawn_rows(
-    parts: Sequence[BoardSection], entities: int, opened: Sequence[str]
-) -> Mapping[str, Sequence[Row]]:
-    """The rows to draw, by key of their heading."""
-    if entities <= FOLD_THRESHOLD:
-        return {part.key: part.rows for part in parts}
-    room, drawn = FOLD_THRESHOLD, dict[str, Sequence[Row]]()
-    for part in parts:
-        if part.key in opened:
-            drawn[part.key] = part.rows[:room]
-            room -= len(drawn[part.key])
-    return drawn
 
 
 def _calendar(row: Row, calendars: Mapping[int, WorkdayCalendar]) -> WorkdayCalendar:

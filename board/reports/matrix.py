@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from board.reports.headings import Heading, headings
-from board.scoreboard.table_sections import FOLD_THRESHOLD
+from board.reports.headings import headings
+from board.scoreboard.table_sections import FOLD_THRESHOLD, first_under_open
 from board.web.board_query import FIRST_MONTH, BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.filters import entity_matches, group_and_descendants, matching_rows
@@ -155,13 +155,37 @@ def matrix(board_request: BoardRequest, window: MatrixWindow | None = None) -> M
         closed = closed_months(((entity.id, entity.path) for entity in entities), months, board_request.as_of)
         last_rows = {row.entity_id: row for row in board.rows}
         fractions = {key: _count_months(each, months, closed, last_rows) for key, each in below.items()}
-    if len(matching) <= FOLD_THRESHOLD:
-        if not boards:
-            lines = _matrix_rows(matching, months, _boards(board_request, matching, months))
-        return _full_matrix(
-            board_request, months, board, fractions, [lines[each.id] for each in matching], parts
+    all_loaded = len(matching) <= FOLD_THRESHOLD
+    direct = {part.key: part.direct for part in parts}
+    shown = direct if all_loaded else first_under_open(direct, window.opened, FOLD_THRESHOLD)
+    if not boards:
+        loaded = [entity for part in shown.values() for entity in part]
+        lines = _matrix_rows(loaded, months, _boards(board_request, loaded, months)) if loaded else {}
+    sections = [
+        MatrixSection(
+            part.key,
+            part.name,
+            part.depth,
+            fractions[part.key],
+            [lines[entity.id] for entity in shown.get(part.key, ())],
+            len(part.direct),
+            open=part.key in shown,
+            left=len(part.direct) - len(shown[part.key]) if part.key in shown else 0,
         )
-    return _folded_matrix(board_request, months, board, fractions, len(matching), parts, window)
+        for part in parts
+    ]
+    rows = [row for each in matching for row in lines[each.id].rows if row is not None] if all_loaded else []
+    return Matrix(
+        months,
+        board_request.as_of,
+        board,
+        sections,
+        fractions[_ALL],
+        len(matching),
+        all_loaded,
+        reopened=sum(map(is_reopened, rows)) if all_loaded else None,
+        on_time=on_time_rate(rows, board_request.as_of) if all_loaded else None,
+    )
 
 
 def months_until(last: date, count: int) -> list[date]:
@@ -221,43 +245,6 @@ def _matching_entities(
     return sorted(matching, key=lambda entity: order.get(entity.id, len(order)))
 
 
-# --- all entities loaded ------------------------------------------------------------------------------------------
-
-
-def _full_matrix(
-    board_request: BoardRequest,
-    months: Sequence[date],
-    board: Scoreboard,
-    fractions: Mapping[str, Sequence[ClosedFraction]],
-    matching: Sequence[MatrixRow],
-    parts: Sequence[Heading[MatrixEntity]],
-) -> Matrix:
-    lines = {line.entity.id: line for line in matching}
-    sections = [
-        MatrixSection(
-            part.key,
-            part.name,
-            part.depth,
-            fractions[part.key],
-            [lines[entity.id] for entity in part.direct],
-            len(part.direct),
-        )
-        for part in parts
-    ]
-    rows = [row for line in matching for row in line.rows if row is not None]
-    return Matrix(
-        months,
-        board_request.as_of,
-        board,
-        sections,
-        fractions[_ALL],
-        len(matching),
-        all_loaded=True,
-        reopened=sum(map(is_reopened, rows)),
-        on_time=on_time_rate(rows, board_request.as_of),
-    )
-
-
 def _matrix_rows(
     entities: Sequence[MatrixEntity], months: Sequence[date], boards: Mapping[date, Scoreboard]
 ) -> dict[int, MatrixRow]:
@@ -286,51 +273,6 @@ def fraction(rows: Sequence[Row]) -> ClosedFraction:
         sum(row.standing.overdue for row in rows),
         sum(row.standing.alerting for row in rows),
         not_due,
-    )
-
-
-# --- too many to load ---------------------------------------------------------------------------------------------
-
-
-def _folded_matrix(
-    board_request: BoardRequest,
-    months: Sequence[date],
-    board: Scoreboard,
-    fractions: Mapping[str, Sequence[ClosedFraction]],
-    matching: int,
-    parts: Sequence[Heading[MatrixEntity]],
-    window: MatrixWindow,
-) -> Matrix:
-    room, shown = FOLD_THRESHOLD, dict[str, Sequence[MatrixEntity]]()
-    for part in parts:
-        if part.key in window.opened:
-            shown[part.key] = part.direct[:room]
-            room -= len(shown[part.key])
-    loaded = [entity for entities in shown.values() for entity in entities]
-    lines = _matrix_rows(loaded, months, _boards(board_request, loaded, months)) if loaded else {}
-    sections = [
-        MatrixSection(
-            part.key,
-            part.name,
-            part.depth,
-            fractions[part.key],
-            [lines[entity.id] for entity in shown.get(part.key, ())],
-            len(part.direct),
-            open=part.key in shown,
-            left=len(part.direct) - len(shown[part.key]) if part.key in shown else 0,
-        )
-        for part in parts
-    ]
-    return Matrix(
-        months,
-        board_request.as_of,
-        board,
-        sections,
-        fractions[_ALL],
-        matching,
-        all_loaded=False,
-        reopened=None,
-        on_time=None,
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from board.scoreboard.group_paths import common_group, group_ancestry
 from board.web import labels
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, furthest_behind, is_closed, on_hold_counts_as_closed
 
+T = TypeVar("T")
 FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when opened
 
 
@@ -171,6 +173,18 @@ def _section(
         "alert" if behind is not None and behind.standing.alerting else "late",
         "closed when last read" if total.stale_closed else "closed",
     )
+
+
+def first_under_open(
+    items: Mapping[str, Sequence[T]], opened: Collection[str], room: int
+) -> dict[str, Sequence[T]]:
+    """The first `room` items under open headings, by key of their heading."""
+    shown: dict[str, Sequence[T]] = {}
+    for key in items:
+        if key in opened:
+            shown[key] = items[key][:room]
+            room -= len(shown[key])
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
