@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -31,6 +31,8 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
 
+RowColumn = tuple[SheetColumn, Callable[[Row], Value]]  # a column, and its value in the line of a row
+
 # --- the board ----------------------------------------------------------------------------------------------------
 
 
@@ -52,18 +54,8 @@ def board_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     """The rows of the board from top to bottom as a workbook, with a sheet about them."""
     unfiltered = board_request.board()
     shown = _displayed(unfiltered, board_request.query)
-    names = {node.code: node.name for node in unfiltered.groups}
-    rows = (
-        [*entity_values(row, names), *standing_values(row, shown.as_of), *_remark_values(row)]
-        for row in shown.rows
-    )
-    stamped_rows = ([f"{shown.month:%Y-%m}", shown.as_of, *values] for values in rows)
-    columns = [
-        *stamp_columns(board_request),
-        *ENTITY_COLUMNS,
-        *standing_columns(board_request),
-        *_REMARK_COLUMNS,
-    ]
+    columns = [*entity_columns(unfiltered), *standing_columns(board_request), *_REMARK_COLUMNS]
+    sheet = row_sheet("Board", board_request, ((shown.month, row) for row in shown.rows), columns)
     details = [
         ("Board of", month_and_year(board_request.month)),
         *request_details(board_request, unfiltered),
@@ -73,9 +65,7 @@ def board_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
         *export_notes(shown.rows),
         *requester_details(board_request),
     ]
-    return xlsx_file(
-        request, board_request, "board", [Worksheet("Board", columns, stamped_rows), about_sheet(details)]
-    )
+    return xlsx_file(request, board_request, "board", [sheet, about_sheet(details)])
 
 
 def _displayed(board: Scoreboard, query: BoardQuery) -> Scoreboard:
@@ -85,69 +75,63 @@ def _displayed(board: Scoreboard, query: BoardQuery) -> Scoreboard:
     return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
 
 
-def stamp_columns(board_request: BoardRequest) -> list[SheetColumn]:
-    """The columns of a row's month and moment."""
-    return [SheetColumn("Month", 9), SheetColumn(f"As of ({board_request.reader.zone_name} time)", 22)]
+def row_sheet(
+    name: str, board_request: BoardRequest, rows: Iterable[tuple[date, Row]], columns: Sequence[RowColumn]
+) -> Worksheet:
+    """A sheet with a line for each row, which begins with the row's month and the moment of the request."""
+    stamp = [SheetColumn("Month", 9), moment_column(board_request)]
+    values = (
+        [f"{month:%Y-%m}", board_request.as_of, *(value(row) for _, value in columns)] for month, row in rows
+    )
+    return Worksheet(name, [*stamp, *(column for column, _ in columns)], values)
 
 
-ENTITY_COLUMNS = (
-    SheetColumn("Code", 10),
-    SheetColumn("Entity", 28),
-    SheetColumn("Group", 22),
-    SheetColumn("Country", 8),
-    SheetColumn("ERP", 18),
-    SheetColumn("Owner", 20),
-)
+def moment_column(board_request: BoardRequest) -> SheetColumn:
+    """The column of a line's moment."""
+    return SheetColumn(f"As of ({board_request.reader.zone_name} time)", 22)
 
 
-def entity_values(row: Row, groups: Mapping[str, str]) -> list[Value]:
-    """The values of `ENTITY_COLUMNS`; `groups` are names by code."""
-    return [row.code, row.name, groups.get(row.group, row.group), row.country, row.connection, row.owner]
-
-
-def standing_columns(board_request: BoardRequest) -> list[SheetColumn]:
-    """The headings of `standing_values`."""
+def entity_columns(board: Scoreboard) -> list[RowColumn]:
+    """The columns of an entity's attributes, with the names of the board's groups."""
+    groups = {node.code: node.name for node in board.groups}
     return [
-        SheetColumn("State", 22),
-        SheetColumn("Confirmed", 10),
-        SheetColumn(f"Last read ({board_request.reader.zone_name} time)", 22),
-        SheetColumn("Because", 44),
-        SheetColumn("Trouble", 30),
-        SheetColumn("Deadline", 17),
-        SheetColumn("Rule", 8),
-        SheetColumn("Against deadline", 20),
-        SheetColumn("Days late", 9),
-        SheetColumn("Days are", 14),
-        SheetColumn("Alert line, days", 10),
-        SheetColumn("First closed", 17),
-        SheetColumn("Last closed", 17),
-        SheetColumn("Reopened", 10),
-        SheetColumn("Reopened after a permanent close, times", 14),
-        SheetColumn("Silenced", 30),
+        (SheetColumn("Code", 10), lambda row: row.code),
+        (SheetColumn("Entity", 28), lambda row: row.name),
+        (SheetColumn("Group", 22), lambda row: groups.get(row.group, row.group)),
+        (SheetColumn("Country", 8), lambda row: row.country),
+        (SheetColumn("ERP", 18), lambda row: row.connection),
+        (SheetColumn("Owner", 20), lambda row: row.owner),
     ]
 
 
-def standing_values(row: Row, as_of: datetime) -> list[Value]:
-    """The values of `standing_columns`; the text of a stale state ends in "(as last read)"."""
-    standing, deadline = row.standing, row.deadline
-    confirmed = row.fresh and not standing.unconfirmed
+def read_column(board_request: BoardRequest) -> RowColumn:
+    """The column of the moment when a row was last read."""
+    return SheetColumn(f"Last read ({board_request.reader.zone_name} time)", 22), lambda row: row.read_at
+
+
+def standing_columns(board_request: BoardRequest) -> list[RowColumn]:
+    """The columns of state, deadline and lateness; the text of a stale state ends in "(as last read)"."""
+    as_of = board_request.as_of
     return [
-        state_in_words(row),
-        confirmed,
-        row.read_at,
-        in_the_way(row),
-        row.read_error,
-        deadline.due_on if deadline is not None else None,
-        deadline.label if deadline is not None else "",
-        labels.deadline_status(row, as_of).text,
-        standing.days_late,
-        labels.unit_in_words(2, standing.unit),
-        row.alert_after_days,
-        standing.first_closed_on,
-        standing.last_closed_on,
-        standing.reopened,
-        standing.permanent_reopenings,
-        labels.silenced(row.silence) if row.silence is not None else "",
+        (SheetColumn("State", 22), state_in_words),
+        (SheetColumn("Confirmed", 10), labels.is_confirmed),
+        read_column(board_request),
+        (SheetColumn("Because", 44), in_the_way),
+        (SheetColumn("Trouble", 30), lambda row: row.read_error),
+        (SheetColumn("Deadline", 17), lambda row: row.deadline.due_on if row.deadline is not None else None),
+        (SheetColumn("Rule", 8), lambda row: row.deadline.label if row.deadline is not None else ""),
+        (SheetColumn("Against deadline", 20), lambda row: labels.deadline_status(row, as_of).text),
+        (SheetColumn("Days late", 9), lambda row: row.standing.days_late),
+        (SheetColumn("Days are", 14), lambda row: labels.unit_in_words(2, row.standing.unit)),
+        (SheetColumn("Alert line, days", 10), lambda row: row.alert_after_days),
+        (SheetColumn("First closed", 17), lambda row: row.standing.first_closed_on),
+        (SheetColumn("Last closed", 17), lambda row: row.standing.last_closed_on),
+        (SheetColumn("Reopened", 10), lambda row: row.standing.reopened),
+        (
+            SheetColumn("Reopened after a permanent close, times", 14),
+            lambda row: row.standing.permanent_reopenings,
+        ),
+        (SheetColumn("Silenced", 30), lambda row: labels.silenced(row.silence) if row.silence else ""),
     ]
 
 
@@ -157,26 +141,14 @@ def state_in_words(row: Row) -> str:
     return state if row.fresh or row.read_at is None else f"{state} (as last read)"
 
 
-_REMARK_COLUMNS = (
-    SheetColumn("Expected close", 17),
-    SheetColumn("Overdue reason", 26),
-    SheetColumn("Reason in words", 32),
-    SheetColumn("Taken over by", 20),
-    SheetColumn("Taken over at", 22),
-    SheetColumn("What happens next", 32),
+_REMARK_COLUMNS: tuple[RowColumn, ...] = (
+    (SheetColumn("Expected close", 17), lambda row: row.remarks.expected_on),
+    (SheetColumn("Overdue reason", 26), lambda row: row.remarks.reason),
+    (SheetColumn("Reason in words", 32), lambda row: row.remarks.reason_text),
+    (SheetColumn("Taken over by", 20), lambda row: row.remarks.acknowledged_by),
+    (SheetColumn("Taken over at", 22), lambda row: row.remarks.acknowledged_at),
+    (SheetColumn("What happens next", 32), lambda row: row.remarks.acknowledged_text),
 )
-
-
-def _remark_values(row: Row) -> list[Value]:
-    remarks = row.remarks
-    return [
-        remarks.expected_on,
-        remarks.reason,
-        remarks.reason_text,
-        remarks.acknowledged_by,
-        remarks.acknowledged_at,
-        remarks.acknowledged_text,
-    ]
 
 
 # --- the escalation queue -----------------------------------------------------------------------------------------
@@ -195,31 +167,20 @@ def past_deadline_csv(request: HttpRequest, board_request: BoardRequest) -> Http
 def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """The escalation queue as a workbook, with a sheet about it."""
     queue = overdue_queue(board_request)
-    names = {node.code: node.name for node in queue.board.groups}
     info = queue_details(board_request, queue.entities, of_a_file=True)
 
-    def rows() -> Iterator[list[Value]]:
-        for month, row in _queue_months(queue):
-            yield [
-                f"{month:%Y-%m}",
-                board_request.as_of,
-                *entity_values(row, names),
-                info.owners[row.code].email if row.code in info.owners else "",
-                *standing_values(row, board_request.as_of),
-                info.since(row),
-                "; ".join(text for _, text in obstacles(row, board_request.reader, board_request.as_of)),
-                *_remark_values(row),
-            ]
+    def in_the_way_texts(row: Row) -> str:
+        return "; ".join(text for _, text in obstacles(row, board_request.reader, board_request.as_of))
 
-    columns = [
-        *stamp_columns(board_request),
-        *ENTITY_COLUMNS,
-        SheetColumn("Owner's e-mail", 30),
+    columns: list[RowColumn] = [
+        *entity_columns(queue.board),
+        (SheetColumn("Owner's e-mail", 30), info.owner_email),
         *standing_columns(board_request),
-        SheetColumn("Alerting since", 17),
-        SheetColumn("In the way", 60),
+        (SheetColumn("Alerting since", 17), info.since),
+        (SheetColumn("In the way", 60), in_the_way_texts),
         *_REMARK_COLUMNS,
     ]
+    sheet = row_sheet("Overdue", board_request, _queue_months(queue), columns)
     details = [
         ("Overdue", f"{month_and_year(board_request.month)} and before"),
         *request_details(board_request, queue.board),
@@ -228,12 +189,7 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         *export_notes([row for _, row in _queue_months(queue)]),
         *requester_details(board_request),
     ]
-    return xlsx_file(
-        request,
-        board_request,
-        "past-deadline",
-        [Worksheet("Overdue", columns, rows()), about_sheet(details)],
-    )
+    return xlsx_file(request, board_request, "past-deadline", [sheet, about_sheet(details)])
 
 
 _QUEUE_NAMES = (
@@ -257,7 +213,7 @@ def _queue_rows(queue: OverdueQueue) -> Iterator[list[object]]:
                 row.country,
                 row.connection,
             ),
-            *(row.owner, info.owners[row.code].email if row.code in info.owners else ""),
+            *(row.owner, info.owner_email(row)),
             *(row.state.value, row.because, row.read_error, row.fresh, row.read_at),
             *(row.deadline.due_on if row.deadline is not None else None, row.standing.days_late),
             *(row.standing.unit.value, row.standing.level.value, info.since(row), row.standing.reopened),

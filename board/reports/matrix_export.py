@@ -18,11 +18,12 @@ from board.reports.download import (
     xlsx_file,
 )
 from board.reports.exports import (
-    ENTITY_COLUMNS,
-    entity_values,
-    stamp_columns,
+    RowColumn,
+    entity_columns,
+    moment_column,
+    read_column,
+    row_sheet,
     standing_columns,
-    standing_values,
     state_in_words,
 )
 from board.reports.headings import headings
@@ -121,37 +122,22 @@ def _lines(periods: _Periods) -> Iterator[str]:
 def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """A workbook with entities by months, a sheet of single periods, and a sheet about both."""
     periods = _Periods(board_request, MatrixWindow.of(request.GET))
-    names = {node.code: node.name for node in periods.last.groups}
-
-    def period_values() -> Iterator[list[Value]]:
-        for board in periods.boards():
-            for row in board.rows:
-                yield [
-                    f"{board.month:%Y-%m}",
-                    board.as_of,
-                    *entity_values(row, names),
-                    *standing_values(row, board.as_of),
-                ]
+    columns: list[RowColumn] = [
+        *entity_columns(periods.last),
+        (SheetColumn("Confirmed", 10), lambda row: row.fresh),
+        read_column(board_request),
+    ]
 
     def entity_rows() -> Iterator[list[Value]]:
         for row in periods.lines():
+            cells = periods.cells[row.code]
             yield [
                 board_request.as_of,
-                *entity_values(row, names),
-                row.fresh,
-                row.read_at,
-                *(periods.cells[row.code].get(month) for month in periods.months),
+                *(value(row) for _, value in columns),
+                *(cells.get(month) for month in periods.months),
             ]
 
-    _, moment = stamp_columns(board_request)
     first, last = map(month_and_year, (periods.months[0], periods.months[-1]))
-    columns = [
-        moment,
-        *ENTITY_COLUMNS,
-        SheetColumn("Confirmed", 10),
-        SheetColumn(f"Last read ({board_request.reader.zone_name} time)", 22),
-        *(SheetColumn(month_and_year(month), 20) for month in periods.months),
-    ]
     details = [
         ("Matrix of", f"{first} to {last}"),
         *request_details(board_request, periods.last),
@@ -161,11 +147,20 @@ def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
         *requester_details(board_request),
     ]
     sheets = [
-        Worksheet("Matrix", columns, entity_rows()),
         Worksheet(
+            "Matrix",
+            [
+                moment_column(board_request),
+                *(column for column, _ in columns),
+                *(SheetColumn(month_and_year(month), 20) for month in periods.months),
+            ],
+            entity_rows(),
+        ),
+        row_sheet(
             "Periods",
-            [*stamp_columns(board_request), *ENTITY_COLUMNS, *standing_columns(board_request)],
-            period_values(),
+            board_request,
+            ((board.month, row) for board in periods.boards() for row in board.rows),
+            [*entity_columns(periods.last), *standing_columns(board_request)],
         ),
         about_sheet(details),
     ]

@@ -131,6 +131,10 @@ class QueueDetails:
     crossed: Mapping[int, datetime]  # by reopened period: when its running episode crossed the line
     unaddressed: frozenset[int]  # periods whose newest alert has no recipient
 
+    def owner_email(self, row: Row) -> str:
+        """The address of the entity's owner; "" without an owner."""
+        return self.owners[row.code].email if row.code in self.owners else ""
+
     def since(self, row: Row) -> date | None:
         """The day in the entity's zone since which the row is over its line; None if it is unknown, or on watch.
 

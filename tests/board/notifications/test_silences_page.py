@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Silence
 from alerts.routing.silences import SilenceTarget, create_silence, lift_silence
-from board.reports.exports import standing_values
+from board.reports.exports import standing_columns
+from board.web.board_request import resolve_request
 from closing.scoreboard.row import RowSilence
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BoardCache
@@ -59,7 +60,8 @@ def test_every_screen_that_shows_the_entity_says_so(
     for url in screens:
         assert MARK in text_of(client, url), url
     row = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, WORKED_EXAMPLE_AT).rows[0]
-    assert standing_values(row, WORKED_EXAMPLE_AT)[-1] == MARK  # of the workbooks
+    _, silenced = standing_columns(resolve_request(rosa_person, {}, WORKED_EXAMPLE_AT))[-1]
+    assert silenced(row) == MARK  # of the workbooks
     assert MARK in text_of(client, "/alerts/")
     assert MARK not in text_of(client, "/?at=2026-06-12T10:30")
     lift_silence(rosa_person, made, WORKED_EXAMPLE_AT)
