@@ -78,7 +78,7 @@ def closes_card(
         rate=_rate_text(rate),
         below=bool(rate.due) and rate.below_target,
         line=f"{ON_TIME_TARGET_PERCENT} %",
-        left_out=_excluded_text(rate),
+        left_out=f"{excluded}." if (excluded := labels.excluded_closes(rate)) else "",
         unit=_unit_text(first_is, closes[-1].row),
     )
 
@@ -219,16 +219,3 @@ def _rate_text(rate: OnTimeRate) -> str:
         return "No close can be judged" if rate.excluded else "No close was due yet"
     percent = f", {permille / 10:.1f} %" if rate.due >= FRACTIONS_BELOW else ""
     return f"{rate.on_time} of {rate.due} on time{percent}"
-
-
-def _excluded_text(rate: OnTimeRate) -> str:
-    parts = [
-        (rate.perhaps_on_time, "perhaps on time"),
-        (rate.date_unknown, "closed, date unknown"),
-        (rate.unknown, "unknown"),
-        (rate.no_deadline, "no deadline set"),
-    ]
-    phrases = [f"{count} {label}" for count, label in parts if count]
-    return (
-        f"{rate.due} of {rate.due + rate.excluded} could be judged: {', '.join(phrases)}." if phrases else ""
-    )

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 
 from board.reports.calendar_cells import CalendarCell, calendar_cell
 from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
-from board.reports.report_page import render_report
+from board.reports.report_page import omitted_message, render_report, toggled
 from board.scoreboard.summary import board_summary
-from board.scoreboard.table_sections import FOLD_THRESHOLD
+from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
@@ -44,14 +44,11 @@ class DayHeading:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTableRow:
-    """One entity: its name, its standing, its deadline, and its days."""
+    """One entity: its standing, its deadline, and its days."""
 
-    code: str
-    name: str
+    row: Row
     url: str
     age: str
-    stale: bool
-    kind: str
     state: str
     reopened: str
     deadline_status: labels.DeadlineStatus
@@ -70,17 +67,10 @@ class CalendarTableRow:
 
 @dataclass(frozen=True, slots=True)
 class CalendarTableSection:
-    """A heading with its roll-up and lines; `toggle_url` opens or folds it, "" where all are drawn."""
+    """A heading with its lines; `toggle_url` opens or folds it, "" where all are drawn."""
 
-    key: str
+    section: BoardSection
     name: str
-    depth: int
-    closed: int
-    entities: int
-    closed_phrase: str
-    note: str
-    behind: str
-    tone: str
     open: bool
     lines: Sequence[CalendarTableRow]
     toggle_url: str
@@ -245,32 +235,17 @@ def _table_section(
     part: CalendarSection, data: CloseCalendar, board_request: BoardRequest, opened: Sequence[str], path: str
 ) -> CalendarTableSection:
     section = part.section
-    toggle = omitted = ""
+    toggle_url = ""
     if not data.all_drawn and section.rows:
-        others = [key for key in opened if key != section.key]
-        keys = others if part.open else [*others, section.key]
-        toggle = (
-            build_url(path, board_request.query, [("open", key) for key in keys]) + f"#part-{section.key}"
-        )
-    if part.left:
-        omitted = (
-            f"{part.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
-            " Filter, or fold a heading."
-        )
+        own = [("open", key) for key in toggled(opened, section.key)]
+        toggle_url = build_url(path, board_request.query, own) + f"#part-{section.key}"
     return CalendarTableSection(
-        section.key,
+        section,
         section.name or ("" if data.all_drawn else "All entities"),
-        section.depth,
-        section.closed,
-        section.entities,
-        section.closed_phrase,
-        section.note,
-        section.behind,
-        section.tone,
         part.open,
         [_table_row(lane, data, board_request) for lane in part.lanes],
-        toggle,
-        omitted,
+        toggle_url,
+        omitted_message(part.left),
     )
 
 
@@ -286,12 +261,9 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
     if deadline is not None and deadline.cut_off is not None:
         label = f"{label} by {deadline.cut_off:%H:%M} {city(deadline.zone)}".strip()
     return CalendarTableRow(
-        row.code,
-        row.name,
+        row,
         _url(row, board_request),
         staleness_note(row, board_request.reader, board_request.as_of),
-        not row.fresh,
-        row.state.value,
         labels.state_label(row),
         labels.reopened_label(row),
         labels.deadline_status(row, board_request.as_of, board_request.reader.zone),

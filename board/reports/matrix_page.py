@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.reports.matrix import ClosedFraction, Matrix, MatrixRow, MatrixSection, matrix
-from board.reports.report_page import render_report
+from board.reports.matrix import ClosedFraction, Matrix, MatrixEntity, MatrixRow, MatrixSection, matrix
+from board.reports.report_page import omitted_message, render_report, toggled
 from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
@@ -57,8 +57,7 @@ class MatrixCell:
 class MatrixTableRow:
     """One line of the table; a None cell stands for a month in which the entity did not close."""
 
-    code: str
-    name: str
+    entity: MatrixEntity
     url: str
     age: str
     stale: bool
@@ -78,13 +77,9 @@ class FractionCell:
 class MatrixTableSection:
     """A heading of the table with its lines; `toggle_url` opens or folds it, "" where all are loaded."""
 
-    key: str
-    name: str
-    depth: int
+    section: MatrixSection
     shares: Sequence[FractionCell]
     lines: Sequence[MatrixTableRow]
-    held: int
-    open: bool
     toggle_url: str
     left: str
 
@@ -111,12 +106,16 @@ def matrix_page(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
         "turned": "Months shown",
         "links": _links(board_request, data, window, path),
         "spans": [
-            (length, build_url(path, query, _own_params(window, months=length)), length == window.months)
+            (
+                length,
+                build_url(path, query, _own_params(replace(window, months=length))),
+                length == window.months,
+            )
             for length in WINDOW_LENGTHS
         ],
         "sums": _counts(data),
         "rate": _on_time_text(data.on_time),
-        "left_out": _excluded_text(data.on_time),
+        "left_out": labels.excluded_closes(data.on_time) if data.on_time is not None else "",
         "page": summary,
         "notes": footnotes(board, board_request.reader),
         "bar": toolbar(board_request, board, path, own),
@@ -160,15 +159,10 @@ def _month(month: date, board_request: BoardRequest) -> tuple[str, str, str, boo
     )
 
 
-def _own_params(window: MatrixWindow, **changes: object) -> list[tuple[str, str]]:
+def _own_params(window: MatrixWindow) -> list[tuple[str, str]]:
     """The matrix's own parameters, without those at their default."""
-    months = changes.get("months", window.months)
-    opened = changes.get("opened", window.opened)
-    assert isinstance(opened, tuple)
-    return [
-        *([("months", str(months))] if months != MatrixWindow().months else []),
-        *(("open", key) for key in opened),
-    ]
+    months = [("months", str(window.months))] if window.months != MatrixWindow().months else []
+    return [*months, *(("open", key) for key in window.opened)]
 
 
 def _links(
@@ -224,20 +218,6 @@ def _on_time_text(rate_data: OnTimeRate | None) -> tuple[str, str]:
     )
 
 
-def _excluded_text(rate: OnTimeRate | None) -> str:
-    """The counts of periods that the rate leaves out, so that a part is not read as the whole."""
-    if rate is None or not rate.excluded:
-        return ""
-    parts = (
-        (rate.perhaps_on_time, "perhaps on time"),
-        (rate.date_unknown, "closed, date unknown"),
-        (rate.unknown, "unknown"),
-        (rate.no_deadline, "no deadline set"),
-    )
-    others = ", ".join(f"{count:,} {name}" for count, name in parts if count)
-    return f"{rate.due:,} of {rate.due + rate.excluded:,} could be judged: {others}"
-
-
 def _legend(data: Matrix) -> list[tuple[str, str, str]]:
     limit = labels.alert_line(data.board.rows)
     return [
@@ -260,29 +240,16 @@ def _legend(data: Matrix) -> list[tuple[str, str, str]]:
 def _table_section(
     section: MatrixSection, data: Matrix, board_request: BoardRequest, window: MatrixWindow, path: str
 ) -> MatrixTableSection:
-    toggle = ""
+    toggle_url = ""
     if not data.all_loaded and section.held:
-        others = tuple(key for key in window.opened if key != section.key)
-        opened = others if section.open else (*others, section.key)
-        toggle = (
-            build_url(path, board_request.query, _own_params(window, opened=opened)) + f"#part-{section.key}"
-        )
-    omitted = ""
-    if section.left:
-        omitted = (
-            f"{section.left:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
-            " Filter, or fold a heading."
-        )
+        own = _own_params(replace(window, opened=toggled(window.opened, section.key)))
+        toggle_url = build_url(path, board_request.query, own) + f"#part-{section.key}"
     return MatrixTableSection(
-        section.key,
-        section.name,
-        section.depth,
+        section,
         [_fraction_cell(item, month) for item, month in zip(section.fractions, data.months, strict=True)],
         [_table_row(line, data, board_request) for line in section.lines],
-        section.held,
-        section.open,
-        toggle,
-        omitted,
+        toggle_url,
+        omitted_message(section.left),
     )
 
 
@@ -317,8 +284,7 @@ def _table_row(line: MatrixRow, data: Matrix, board_request: BoardRequest) -> Ma
     ]
     newest = line.newest
     return MatrixTableRow(
-        line.entity.code,
-        line.entity.name,
+        line.entity,
         f"{url}?{BoardQuery(month=board_request.month, at=at).querystring()}",
         staleness_note(newest, board_request.reader, board_request.as_of) if newest is not None else "",
         newest is not None and not newest.fresh,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from board.accounts.saved_views_menu import views_menu
+from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web.board_request import BoardRequest
 from board.web.controls import Pairs, build_url
 from board.web.layout import layout_context
@@ -18,6 +21,22 @@ _TEMPLATES = {
     "past_deadline": "board/reports/overdue.html",
     "alerts": "board/notifications/alerts.html",
 }
+
+
+def toggled(opened: Sequence[str], key: str) -> tuple[str, ...]:
+    """The open headings with one more opened, or folded if it is open."""
+    others = tuple(other for other in opened if other != key)
+    return others if key in opened else (*others, key)
+
+
+def omitted_message(count: int) -> str:
+    """How many rows under an open heading are not shown, and the next step; "" for none."""
+    if not count:
+        return ""
+    return (
+        f"{count:,} more: no more than {FOLD_THRESHOLD} entities are shown at once."
+        " Filter, or fold a heading."
+    )
 
 
 def render_report(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from closing.calendar.date_phrases import weekday_and_date
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
+from closing.judging.on_time import OnTimeRate
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.phrasing import NOT_ALLOWED as NOT_ALLOWED
@@ -205,6 +206,18 @@ def alert_line(rows: Iterable[Row]) -> str:
     """ "more than 5 days"; all limits where they differ: "more than 5 or 8 days"."""
     limits = sorted({row.alert_after_days for row in rows})
     return f"more than {' or '.join(map(str, limits))} {'day' if limits == [1] else 'days'}"
+
+
+def excluded_closes(rate: OnTimeRate) -> str:
+    """The closes that a rate leaves out, so that a part is not read as the whole: "9 of 12 could be judged: ..."."""
+    parts = (
+        (rate.perhaps_on_time, "perhaps on time"),
+        (rate.date_unknown, "closed, date unknown"),
+        (rate.unknown, "unknown"),
+        (rate.no_deadline, "no deadline set"),
+    )
+    others = ", ".join(f"{count:,} {name}" for count, name in parts if count)
+    return f"{rate.due:,} of {rate.due + rate.excluded:,} could be judged: {others}" if others else ""
 
 
 def initials(name: str) -> str:

@@ -220,6 +220,7 @@ def test_above_the_limit_only_open_headings_are_drawn(
     whole = days(page(rosa_with_year), "UKHC")
     monkeypatch.setattr("board.reports.close_calendar.FOLD_THRESHOLD", 4)
     monkeypatch.setattr("board.reports.calendar_page.FOLD_THRESHOLD", 4)
+    monkeypatch.setattr("board.reports.report_page.FOLD_THRESHOLD", 4)
     shut = page(rosa_with_year)
     assert entities(shut) == []
     assert "More than 4 entities" in shut

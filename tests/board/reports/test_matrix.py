@@ -257,6 +257,7 @@ def test_an_open_heading_loads_its_entities_and_no_more_than_there_is_room_for(
     whole = {code: cells(page(rosa_with_year), code) for code in ("UKHC", "UKRT", "NLDT")}
     monkeypatch.setattr("board.reports.matrix.FOLD_THRESHOLD", 4)
     monkeypatch.setattr("board.reports.matrix_page.FOLD_THRESHOLD", 4)
+    monkeypatch.setattr("board.reports.report_page.FOLD_THRESHOLD", 4)
     shut = page(rosa_with_year, "?months=12")
     assert entities(shut) == []
     assert "More than 4 entities" in shut
