@@ -119,7 +119,7 @@ def _all_confirmed(board: Scoreboard) -> str:
 
 def _scope(board: Scoreboard) -> str:
     """The name of the smallest group that holds every row."""
-    top = common_group(board)
+    top = common_group(board.groups, {row.group for row in board.rows})
     names = {node.code: node.name for node in board.groups}
     return names.get(top, "All groups") if board.rows else ""
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from board.scoreboard.group_paths import common_group, group_ancestry
+from board.scoreboard.group_paths import group_ancestry, group_headings
 from board.web import labels
+from board.web.filters import FilterableEntity
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, furthest_behind, is_closed, on_hold_counts_as_closed
 
 T = TypeVar("T")
+E = TypeVar("E", bound=FilterableEntity)
 FOLD_THRESHOLD = 300  # rows above which headings start folded and load their rows when opened
+
+_NAMES: Mapping[str, Callable[[FilterableEntity], str]] = {
+    "group": lambda entity: entity.group,
+    "erp": lambda entity: entity.connection or "No ERP",
+    "owner": lambda entity: entity.owner or "Nobody",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,29 @@ def sections(board: Scoreboard, by: str, unfiltered: Scoreboard | None = None) -
     whole = board if unfiltered is None else unfiltered
     match by:
         case "group":
-            return list(_by_group(board, whole))
-        case "erp":
-            return _by_name(board, whole, lambda row: row.connection or "No ERP")
-        case "owner":
-            return _by_name(board, whole, lambda row: row.owner or "Nobody")
+            return _by_group(board, whole)
+        case "erp" | "owner":
+            every = entities_by(by, whole.rows)
+            return [
+                _section(name_key(name), name, (), rows, _RollUp.of(every[name]))
+                for name, rows in entities_by(by, board.rows).items()
+            ]
         case _:
             return [BoardSection("all", "", 0, (), board.rows)]
+
+
+def entities_by(by: str, entities: Iterable[E]) -> dict[str, list[E]]:
+    """Entities or their rows by group code, ERP or owner, in the order of the first one."""
+    name_of = _NAMES[by]
+    named: dict[str, list[E]] = {}
+    for entity in entities:
+        named.setdefault(name_of(entity), []).append(entity)
+    return named
+
+
+def name_key(name: str) -> str:
+    """The key of a heading that is a name."""
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 @dataclass(slots=True)
@@ -95,38 +119,13 @@ class _RollUp:
         self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
 
 
-def _by_group(board: Scoreboard, whole: Scoreboard) -> Iterator[BoardSection]:
-    """Groups from the top; a group without rows and with a single subgroup becomes a prefix of its name."""
-    names = {node.code: node.name for node in board.groups}
-    children: dict[str, list[str]] = {}
-    direct: dict[str, list[Row]] = {}
-    for row in board.rows:  # in board order, so groups come in the order of their first row
-        direct.setdefault(row.group, []).append(row)
-    for group in direct:
-        path = group_ancestry(board.groups, group)
-        for parent, child in zip(["", *path], path, strict=False):
-            if child not in (siblings := children.setdefault(parent, [])):
-                siblings.append(child)
-    every = _rows_by(whole.rows, lambda row: row.group)
+def _by_group(board: Scoreboard, whole: Scoreboard) -> list[BoardSection]:
+    direct, every = entities_by("group", board.rows), entities_by("group", whole.rows)
     sums = _sums_by_group(whole, every)
-
-    def walk(code: str, above: tuple[str, ...], prefix: str) -> Iterator[BoardSection]:
-        subgroups, rows = children.get(code, []), direct.get(code, [])
-        name = prefix + names.get(code, code)
-        if not rows and len(subgroups) == 1:
-            yield from walk(subgroups[0], above, f"{name} › ")
-            return
-        yield _section(code, name, above, rows, sums[code])
-        for child in subgroups:
-            yield from walk(child, (*above, code), "")
-
-    top = common_group(whole)
-    if top and top not in every:  # the page's heading already names this group
-        for child in children[top]:
-            yield from walk(child, (), "")
-    else:
-        for root in [top] if top else children[""]:
-            yield from walk(root, (), "")
+    return [
+        _section(code, name, above, direct.get(code, []), sums[code])
+        for code, name, above in group_headings(board.groups, direct, every)
+    ]
 
 
 def _sums_by_group(whole: Scoreboard, rows_by_group: Mapping[str, Sequence[Row]]) -> dict[str, _RollUp]:
@@ -136,21 +135,6 @@ def _sums_by_group(whole: Scoreboard, rows_by_group: Mapping[str, Sequence[Row]]
         for code in group_ancestry(whole.groups, group):
             sums.setdefault(code, _RollUp()).add(total)
     return sums
-
-
-def _by_name(board: Scoreboard, whole: Scoreboard, name_of: Callable[[Row], str]) -> list[BoardSection]:
-    shown, every = _rows_by(board.rows, name_of), _rows_by(whole.rows, name_of)
-    return [
-        _section(f"{zlib.crc32(name.encode()):08x}", name, (), rows, _RollUp.of(every[name]))
-        for name, rows in shown.items()
-    ]
-
-
-def _rows_by(rows: Sequence[Row], name_of: Callable[[Row], str]) -> dict[str, list[Row]]:
-    rows_by_name: dict[str, list[Row]] = {}
-    for row in rows:
-        rows_by_name.setdefault(name_of(row), []).append(row)
-    return rows_by_name
 
 
 def _section(
