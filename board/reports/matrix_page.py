@@ -294,7 +294,8 @@ def _table_row(line: MatrixRow, data: Matrix, board_request: BoardRequest) -> Ma
 
 def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) -> MatrixCell:
     """The cell of one period: the letter of its state, its deadline status, and both as a full text."""
-    classes = [tone_of(row, board_request)]
+    status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
+    classes = [_tone(row, status)]
     classes += [row.state.value] if row.state in (PeriodState.ON_HOLD, PeriodState.UNKNOWN) else []
     classes += ["again"] if labels.is_open_again(row) else []
     classes += [] if row.fresh else ["stale"]
@@ -302,14 +303,14 @@ def matrix_cell(row: Row, month: date, board_request: BoardRequest, url: str) ->
         url,
         " ".join(classes),
         "–" if row.not_due else LETTERS[row.state],
-        _text(row, board_request),
-        _full(row, month, board_request),
+        _text(row, status),
+        _full(row, month, status, board_request),
         reopened=labels.is_reopened(row),
         current=month == board_request.latest_month,
     )
 
 
-def tone_of(row: Row, board_request: BoardRequest) -> str:
+def _tone(row: Row, status: labels.DeadlineStatus) -> str:
     """The tone of a cell: ok, late, alert, due, today, undated, none, idle (not ended) or unsure."""
     standing = row.standing
     match standing.level:
@@ -323,17 +324,16 @@ def tone_of(row: Row, board_request: BoardRequest) -> str:
             return "none"
         case Level.UNKNOWN:
             return "unsure"
-        case Level.NOT_DUE if labels.deadline_status(row, board_request.as_of).text in _IDLE:
+        case Level.NOT_DUE if status.text in _IDLE:
             return "idle"
-    return labels.deadline_status(row, board_request.as_of).tone
+    return status.tone
 
 
-def _text(row: Row, board_request: BoardRequest) -> str:
+def _text(row: Row, status: labels.DeadlineStatus) -> str:
     """The short text of a cell: "on time", "+3d", "due in 2d"."""
     standing = row.standing
     if standing.days_late:
         return f"+{labels.days(standing.days_late, standing.unit)}"
-    status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
     if row.span is None and not row.not_due:
         return "never read" if row.read_at is None else "no period"
     if standing.level is Level.UNKNOWN and status.detail:
@@ -345,8 +345,7 @@ def _text(row: Row, board_request: BoardRequest) -> str:
     return _SHORT.get(status.text, status.text).removeprefix("closed, ")
 
 
-def _full(row: Row, month: date, board_request: BoardRequest) -> str:
-    status = labels.deadline_status(row, board_request.as_of, board_request.reader.zone)
+def _full(row: Row, month: date, status: labels.DeadlineStatus, board_request: BoardRequest) -> str:
     standing = row.standing
     text = status.text
     if standing.days_late:

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from board.reports.overdue_queue import (
-    EntityOwner,
     OverdueQueue,
     QueueDetails,
     obstacles,
@@ -42,6 +41,7 @@ from closing.phrasing import (
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
 from closing.scoreboard.row import Row
+from entities.models import Person
 
 PAGE_SIZE = 50  # entities on a page
 _FILES = (("CSV", "export_past_deadline_csv"), ("Excel", "export_past_deadline_xlsx"))
@@ -61,21 +61,18 @@ class OverdueMonth:
     read_when: str  # "when last read" or "never read"; "" if confirmed
     since: str
     obstacles: Sequence[tuple[str, str]]  # (icon, words)
-    has_reason: bool  # an overdue reason was given
     expected: str
     acknowledged: str
-    acknowledged_text: str
     nobody_notified: bool  # its alert has no recipient
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueItem:
-    """One entity in the queue: its months, the furthest behind first, and its owner."""
+    """One entity in the queue: its worst row, its months, the furthest behind first, and its owner."""
 
-    code: str
-    name: str
+    row: Row
     location: str
-    owner: EntityOwner | None
+    owner: Person | None
     initials: str
     mailto: str
     remark_url: str  # "" for people who may not acknowledge
@@ -165,7 +162,7 @@ def _summary(queue: OverdueQueue) -> OverdueSummary:
     unsure = sum(not is_confirmed(row) for row in rows) - never
     unread = f"{unsure} not read, as when last read." if unsure else ""
     older = sum(month != queue.board.month for entity in queue.entities for month, _ in entity.months)
-    if _is_filtered(queue):
+    if queue.board_request.query.is_filtered:
         everyone = len(queue.unfiltered)
         overdue = f"{count} of {everyone} overdue {'entity' if everyone == 1 else 'entities'} shown"
     else:
@@ -193,13 +190,9 @@ def _lateness(row: Row) -> str:
     return f"{labels.days_in_words(days, unit)} late" if days else labels.lateness_label(row)
 
 
-def _is_filtered(queue: OverdueQueue) -> bool:
-    return queue.board_request.query.is_filtered
-
-
 def _empty_summary(queue: OverdueQueue) -> OverdueSummary:
     query, everyone = queue.board_request.query, len(queue.unfiltered)
-    if everyone and _is_filtered(queue):
+    if everyone and query.is_filtered:
         searched = query.filters == BoardQuery(q=query.q)
         what = f"or owner matches “{query.q}”" if searched else "passes these filters"
         verb = "is" if everyone == 1 else "are"
@@ -247,10 +240,9 @@ def _item(
     names = {node.code: node.name for node in board.groups}
     parts = [row.code, row.country, names.get(row.group, row.group), row.connection]
     return OverdueItem(
-        code=row.code,
-        name=row.name,
+        row=row,
         location=" · ".join(filter(None, parts)),
-        owner=owner if owner is not None and owner.name + owner.email else None,
+        owner=owner,
         initials=labels.initials(owner.name if owner is not None else ""),
         mailto=_mailto(owner, row, month) if owner is not None and owner.email else "",
         remark_url=reverse("remark", args=[row.code]) if row.code in details.writable else "",
@@ -259,7 +251,7 @@ def _item(
     )
 
 
-def _mailto(owner: EntityOwner, row: Row, month: date) -> str:
+def _mailto(owner: Person, row: Row, month: date) -> str:
     """A mailto link to the owner about the worst month; names from an ERP are quoted."""
     late = labels.days_in_words(row.standing.days_late, row.standing.unit)
     subject = f"{row.name}, {month_and_year(month)}: {late} past the deadline"
@@ -278,12 +270,10 @@ def _month(month: date, row: Row, details: QueueDetails, board_request: BoardReq
         tone="alert" if standing.alerting else "late",
         read_when=read_when(row),
         since=_alert_line(row, details),
-        has_reason=bool(row.remarks.reason),
         obstacles=obstacles(row, reader, as_of),
         nobody_notified=row.period_id in details.unaddressed,
         expected=expected_close_text(row, as_of),
         acknowledged=acknowledgement_text(row, lambda moment: labels.clock(moment, reader.zone, as_of)),
-        acknowledged_text=row.remarks.acknowledged_text,
     )
 
 

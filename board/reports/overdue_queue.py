@@ -30,18 +30,11 @@ from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 from entities.access import writable_entities
 from entities.calendars import work_calendars
+from entities.models import Person
 from periods.models import FiscalPeriod, PeriodDeadline, StateChange
 from periods.snapshot.builder import take_snapshots
 
 OLDER_MONTHS = 24  # loaded beside the latest: more open months than that need a talk, not a queue
-
-
-@dataclass(frozen=True, slots=True)
-class EntityOwner:
-    """The owner of an entity and their address."""
-
-    name: str
-    email: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ def _older_candidates(board_request: BoardRequest) -> QuerySet[FiscalPeriod, tup
 class QueueDetails:
     """Data of the shown entities beside their rows: owners, write access, calendars, reopenings, alerts."""
 
-    owners: Mapping[str, EntityOwner]
+    owners: Mapping[str, Person]
     writable: frozenset[str]
     calendars: Mapping[int, WorkdayCalendar]
     crossed: Mapping[int, datetime]  # by reopened period: when its running episode crossed the line
@@ -171,8 +164,9 @@ def queue_details(
     reopened = [row.period_id for row in rows if row.standing.reopened]
     return QueueDetails(
         owners={
-            code: EntityOwner(name or "", email or "")
-            for code, name, email in visible.values_list("code", "owner__name", "owner__email")
+            entity.code: entity.owner
+            for entity in visible.select_related("owner").only("code", "owner__name", "owner__email")
+            if entity.owner is not None
         },
         writable=frozenset(
             ()
