@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from board.entity.page_data import MONTHS, PageData
 from board.web import labels
 from closing.calendar.date_phrases import month_and_year, weekday_and_day
 from closing.calendar.instants import local_date, zone_named
-from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import CalendarUncovered
 from closing.judging.on_time import FRACTIONS_BELOW, ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
 from closing.judging.standing import LatenessUnit, Level, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
-MONTHS = 12
 _MAX_BAR_HEIGHT = 62  # height of the tallest bar, in the drawing's units
 _BAR_BASELINE = 106  # y position of the bars' lower end
 
@@ -39,7 +39,7 @@ class CloseBar:
 
 @dataclass(frozen=True, slots=True)
 class ClosesCard:
-    """The bars with their caption; without bars if no month has a known period."""
+    """The bars with their caption."""
 
     title: str
     bars: Sequence[CloseBar]
@@ -54,32 +54,26 @@ class ClosesCard:
 class _Close:
     month: date
     row: Row
-    number: int | None  # of the working day on which it closed, None if unknown
+    number: int | None  # of the latest working day that had begun when it closed, None if unknown
     late: int  # days late of the first close, in the standing's unit
 
 
-def closes_card(
-    rows: Sequence[tuple[date, Row]],
-    as_of: datetime,
-    calendar: WorkdayCalendar,
-    first_is: int,
-    url_of: Callable[[date], str],
-) -> ClosesCard:
-    """The card of up to twelve months, oldest first; `rows` may hold one more."""
-    closes = [_close(month, row, as_of, calendar, first_is) for month, row in rows if _counts(row, as_of)]
-    closes = closes[-MONTHS:]
-    with_period = sum(close.row.span is not None for close in closes)
-    if not with_period:
-        return ClosesCard("", (), "", below=False, line="", left_out="", unit="")
-    rate = on_time_rate([close.row for close in closes if close.row.span is not None], as_of)
+def closes_card(data: PageData, path: str) -> ClosesCard | None:
+    """The card of the last twelve months, oldest first; None if no month has a known period."""
+    as_of = data.board_request.as_of
+    closes = [_close(month, row, data) for month, row in data.rows if _counts(row, as_of)][-MONTHS:]
+    known = [close.row for close in closes if close.row.span is not None]
+    if not known:
+        return None
+    rate = on_time_rate(known, as_of)
     return ClosesCard(
-        title=f"Last {MONTHS} closes" if with_period == MONTHS else f"Closes of the last {MONTHS} months",
-        bars=_bars(closes, url_of),
+        title=f"Last {MONTHS} closes" if len(known) == MONTHS else f"Closes of the last {MONTHS} months",
+        bars=_bars(closes, lambda month: data.board_request.query.url(path, month=month)),
         rate=_rate_text(rate),
         below=bool(rate.due) and rate.below_target,
         line=f"{ON_TIME_TARGET_PERCENT} %",
         left_out=f"{excluded}." if (excluded := labels.excluded_closes(rate)) else "",
-        unit=_unit_text(first_is, closes[-1].row),
+        unit=_unit_text(data.first_is, closes[-1].row),
     )
 
 
@@ -88,16 +82,11 @@ def _unit_text(first_is: int, row: Row) -> str:
     return f"Number of the working day of the close; the first has number {first_is}. +n is {unit} late."
 
 
-def typical_close(
-    rows: Sequence[tuple[date, Row]], as_of: datetime, calendar: WorkdayCalendar, first_is: int
-) -> str:
+def typical_close(data: PageData) -> str:
     """ "Usual close is working day 8 (last 12: 6 to 11)."; "" if fewer than three closes are known."""
-    numbers = [
-        close.number
-        for month, row in rows[-MONTHS:]
-        for close in (_close(month, row, as_of, calendar, first_is),)
-        if close.number is not None
-    ]
+    earlier = [(month, row) for month, row in data.rows if month < data.board_request.month]
+    closes = [_close(month, row, data) for month, row in earlier[-MONTHS:]]
+    numbers = [close.number for close in closes if close.number is not None]
     if len(numbers) < 3:
         return ""
     median = sorted(numbers)[(len(numbers) - 1) // 2]
@@ -117,20 +106,16 @@ def _counts(row: Row, as_of: datetime) -> bool:
     return local_date(as_of, zone_named(row.zone)) > row.span.last
 
 
-def _close(month: date, row: Row, as_of: datetime, calendar: WorkdayCalendar, first_is: int) -> _Close:
+def _close(month: date, row: Row, data: PageData) -> _Close:
     closed_on, deadline = row.standing.first_closed_on, row.deadline
     if row.span is None or closed_on is None:
         return _Close(month, row, None, 0)
-    late = lateness(deadline, closed_on, row.standing.unit, calendar)[0] if deadline is not None else 0
-    return _Close(month, row, _working_day(row.span.last, closed_on, calendar, first_is), late)
-
-
-def _working_day(period_end: date, day: date, calendar: WorkdayCalendar, first_is: int) -> int | None:
-    """The number of the latest working day that had begun on a day; None if the calendar does not cover it."""
+    late = lateness(deadline, closed_on, row.standing.unit, data.calendar)[0] if deadline is not None else 0
     try:
-        return calendar.workdays_between(period_end, day) + first_is - 1
+        number = data.calendar.workdays_between(row.span.last, closed_on) + data.first_is - 1
     except CalendarUncovered:
-        return None
+        return _Close(month, row, None, late)
+    return _Close(month, row, number, late)
 
 
 def _bars(closes: Sequence[_Close], url_of: Callable[[date], str]) -> list[CloseBar]:

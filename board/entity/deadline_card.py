@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from board.entity.closes import typical_close
+from board.entity.page_data import PageData
 from board.entity.standing_sentence import Pieces, days_phrase, side_notes, standing_sentence
 from board.web.readers import Reader
 from closing.calendar.date_phrases import (
@@ -18,10 +20,10 @@ from closing.calendar.date_phrases import (
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
-from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
+from closing.judging.standing import LatenessUnit
 from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
-from periods.snapshot.period_history import DeadlineVersion
+from periods.snapshot.period_history import DeadlineVersion, PeriodDetail
 
 MAX_STRIP_DAYS = 45  # days shown before the middle is folded
 _HEAD, _TAIL = 28, 10  # days shown at the start and at the end of a folded strip
@@ -57,38 +59,26 @@ class DeadlineCard:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlineHistory:
-    """The history for the card: the version of the deadline, all changes, and the typical close as text."""
-
-    set_by: DeadlineVersion | None = None
-    changes: Sequence[ObservedChange] = ()
-    typical_close: str = ""
-
-
-def deadline_card(
-    row: Row,
-    as_of: datetime,
-    policy: JudgingPolicy,
-    calendar: WorkdayCalendar,
-    first_is: int,
-    history: DeadlineHistory,
-    reader: Reader,
-) -> DeadlineCard:
-    """The card of a row whose period is known; `first_is` is the number of the first working day."""
+def deadline_card(data: PageData, period: PeriodDetail) -> DeadlineCard:
+    """The card of the shown period of a page."""
+    row, as_of, calendar = data.row, data.board_request.as_of, data.calendar
+    assert row is not None
     assert row.span is not None
     today = local_date(as_of, zone_named(row.zone))
     shown = _days_shown(row, today)
-    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=history.changes)
-    cells = _fold([_cell(day, row, today) for day in days])
+    version = period.deadlines[-1] if period.deadlines else None
+    # The rule that gave this deadline may count from another number than the policy in force.
+    first_is = data.first_is if version is None or version.first_is is None else version.first_is
+    changes = [entry.change for entry in period.changes]
+    days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=changes)
     return DeadlineCard(
         sentence=standing_sentence(row, as_of),
-        side_notes=side_notes(row, as_of, policy, calendar, history.typical_close),
-        strip=cells,
+        side_notes=side_notes(row, as_of, data.policy.judging, calendar, typical_close(data)),
+        strip=_fold([_cell(day, row, today) for day in days]),
         first_column=shown[0].isoweekday() if shown else 1,
         off=_days_off_text(days, calendar),
         explanation=_explanation(row),
-        source=_source(history.set_by, reader) if history.set_by is not None else "",
+        source=_source(version, data.board_request.reader) if version is not None else "",
         unit="+n counts working days"
         if row.standing.unit is LatenessUnit.WORKING_DAYS
         else "+n counts calendar days",

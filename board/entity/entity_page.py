@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
-from board.entity.closes import ClosesCard, closes_card, typical_close
-from board.entity.deadline_card import DeadlineCard, DeadlineHistory, deadline_card
+from board.entity.closes import ClosesCard, closes_card
+from board.entity.deadline_card import DeadlineCard, deadline_card
 from board.entity.forms import RemarkForm
 from board.entity.header import EntityHeader, entity_header
 from board.entity.native_facts import FactsCard, facts_card
-from board.entity.page_data import PageData, first_counted_day, first_day_number, period_of, read_page_data
-from board.entity.period_timeline import SHOWN, TimelineEvent, TimelineViewer, events, note_events
+from board.entity.page_data import PageData, read_page_data
+from board.entity.period_timeline import SHOWN, TimelineEvent, timeline_events
 from board.entity.read_attempts import Attempt, connection_summary, read_attempts
 from board.entity.remark_forms import RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
-from board.entity.standing_sentence import Pieces, standing_sentence
+from board.entity.standing_sentence import standing_sentence
 from board.notifications.notice_list import notices_of_period
 from board.notifications.notice_phrasing import NoticeSummary
 from board.web import labels
 from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
-from closing.judging.standing import LatenessUnit
 from closing.scoreboard.board import Scoreboard
 from entities.models import LegalEntity
 from periods.remarks import allowed_remark_kinds
-from periods.snapshot.period_history import PeriodDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +54,6 @@ class EntityPage:
     connection: str
     reads_only: bool
 
-    @property
-    def sentence(self) -> Pieces:
-        return self.deadline.sentence if self.deadline is not None else []
-
 
 def entity_page(
     entity: LegalEntity,
@@ -76,15 +69,8 @@ def entity_page(
     connection and owner loaded.
     """
     data = read_page_data(entity, board_request)
-    row, period = data.row, period_of(data)
-    empty = _empty(data)
-    judging = data.policy.judging
-    first_is = first_day_number(data.policy)
-    typical = ""
-    if row is not None and row.span is not None:
-        earlier = [(month, earlier_row) for month, earlier_row in data.rows if month < board_request.month]
-        typical = typical_close(earlier, board_request.as_of, data.calendar, first_is)
-    all_events = _timeline_events(data, period, typed)
+    row, period = data.row, data.period
+    all_events = timeline_events(data, typed)
     shown = all_events if whole else all_events[:SHOWN]
     if any(event.remark is not None and event.remark.form is not None for event in all_events):
         typed = None  # shown in the form of the edited note instead
@@ -96,39 +82,25 @@ def entity_page(
         moment_iso=labels.iso(board_request.as_of) or "",
         zone=board_request.reader.zone_name,
         here=here,
-        version=_version(data, period),
-        empty=empty,
+        version=_version(data),
+        empty=_empty(data),
         banners=_banners(data),
-        deadline=deadline_card(
-            row,
-            board_request.as_of,
-            judging,
-            data.calendar,
-            first_counted_day(period, first_is),
-            DeadlineHistory(
-                period.deadlines[-1] if period.deadlines else None,
-                [entry.change for entry in period.changes],
-                typical,
-            ),
-            board_request.reader,
-        )
-        if row is not None and period is not None
-        else None,
+        deadline=deadline_card(data, period) if period is not None else None,
         facts=facts_card(
             row, period.year, board_request.as_of, board_request.reader, data.policy.fact_options
         )
         if row is not None and period is not None and row.read_at is not None
         else None,
-        closes=_closes_card(data, first_is, path),
-        remarks=_remarks_card(data, period, typed),
-        silence=silence_card(row, board_request, entity, writes=data.writes) if row is not None else None,
+        closes=closes_card(data, path),
+        remarks=remarks_card(data, typed),
+        silence=silence_card(row, data) if row is not None else None,
         notice_history=notices_of_period(
             board_request, entity.pk, row.period_id if row is not None else None, row
         ),
         events=shown,
         more_events=len(all_events) - len(shown),
         all_url=f"{here}{'&' if '?' in here else '?'}history=all#history",
-        attempts=read_attempts(data.attempts, data),
+        attempts=read_attempts(data),
         counts_rows=data.sees_all,
         connection=connection_summary(entity.connection),
         reads_only=not data.writes,
@@ -136,7 +108,8 @@ def entity_page(
     return page, data.board
 
 
-def _version(data: PageData, period: PeriodDetail | None) -> str:
+def _version(data: PageData) -> str:
+    period = data.period
     if data.row is None or period is None:
         return "0"
     newest = max((remark.id for remark in period.remarks), default=0)
@@ -216,7 +189,7 @@ def _banners(data: PageData) -> list[str]:
         later = row.span is not None and all(period.span.last > row.span.last for period in others)
         why = "the period that has ended" if later else "the period that holds the entity up"
         banners.append(f"This month also has {names}; shown is {why}.")
-    shown = period_of(data)
+    shown = data.period
     if shown is not None and shown.month_set_by_hand:
         banners.append(
             f"An administrator has put this period into {month_and_year(data.board_request.month)}."
@@ -226,45 +199,3 @@ def _banners(data: PageData) -> list[str]:
 
 def _span(span: DateSpan) -> str:
     return f"{labels.short_date(span.first)} – {labels.short_date(span.last)}"
-
-
-# --- the cards ----------------------------------------------------------------------------------------------------
-
-
-def _closes_card(data: PageData, first_is: int, path: str) -> ClosesCard | None:
-    board_request = data.board_request
-
-    def url_of(month: date) -> str:
-        return board_request.query.url(path, month=month)
-
-    card = closes_card(data.rows, board_request.as_of, data.calendar, first_is, url_of)
-    return card if card.bars else None
-
-
-def _remarks_card(
-    data: PageData, period: PeriodDetail | None, typed: RemarkForm | None
-) -> RemarksCard | None:
-    """The remarks; without a period only where there is a note, or somebody who may write one."""
-    if data.row is None:
-        return None
-    card = remarks_card(data.row, data.board_request, writes=data.writes, typed=typed)
-    return card if period is not None or data.notes or card.note is not None else None
-
-
-def _timeline_events(
-    data: PageData, period: PeriodDetail | None, typed: RemarkForm | None
-) -> list[TimelineEvent]:
-    if data.row is None:
-        return []
-    board_request, judging = data.board_request, data.policy.judging
-    viewer = TimelineViewer(
-        reader=board_request.reader,
-        as_of=board_request.as_of,
-        person_id=board_request.person.pk,
-        may_write=data.writes and not board_request.past,
-        refused=typed,
-    )
-    if period is None:
-        return note_events(data.notes, viewer)
-    calendar = data.calendar if judging.unit is LatenessUnit.WORKING_DAYS else None
-    return events(period, data.row, judging, calendar, viewer)

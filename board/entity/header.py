@@ -29,7 +29,6 @@ class EntityHeader:
     sub: Sequence[str]
     owner: str
     owner_email: str
-    mailto: str
     deputy: str
     deputy_url: str  # the form for the deputy; "" for people who may not use it
     state: str
@@ -51,9 +50,6 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         f"{connection.kind_label} “{connection.name}”" if connection else "not connected to an ERP"
     )
     subtitle.append(f"{entity.calendar.name} calendar")
-    notes: list[str] = []
-    if row is not None:
-        notes = _state_notes(row, board_request)
     return EntityHeader(
         name=entity.name,
         group=entity.group.name,
@@ -62,14 +58,13 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         sub=subtitle,
         owner=(owner.name or owner.email) if owner else "",
         owner_email=owner.email if owner else "",
-        mailto=f"mailto:{owner.email}" if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
         deputy_url=reverse("deputy", args=[entity.code])
         if may_appoint_deputy(board_request.person, entity)
         else "",
         state=labels.state_label(row) if row is not None else "",
         kind=row.state.value if row is not None else "",
-        notes=notes,
+        notes=_state_notes(row, board_request) if row is not None else [],
         reopened=labels.reopened_label(row) if row is not None else "",
         stale=row is not None and not row.fresh,
         erp_url=erp_link(connection, entity.erp_id),

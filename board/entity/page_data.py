@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from board.entity.closes import MONTHS
 from board.web.board_query import FIRST_MONTH
 from board.web.board_request import BoardRequest
 from closing.calendar.deadlines import WorkdayRule
@@ -23,6 +22,7 @@ from periods.remarks import may_write
 from periods.snapshot.builder import take_snapshots
 from periods.snapshot.period_history import AttemptSummary, PeriodDetail, newest_attempts, period_details
 
+MONTHS = 12  # that are read before the shown one, and closes in their card
 ATTEMPTS = 40  # that are looked at; equal ones become one line
 
 
@@ -43,6 +43,18 @@ class PageData:
     sees_all: bool  # row counts of a read reveal the connection's other entities
     writes: bool
 
+    @property
+    def period(self) -> PeriodDetail | None:
+        """The period of the row: of two in one month the one that holds the entity up."""
+        if self.row is None:
+            return None
+        return next((period for period in self.periods if period.id == self.row.period_id), None)
+
+    @property
+    def first_is(self) -> int:
+        """The number of the first working day, by the policy in force."""
+        return self.policy.rule.first_is if isinstance(self.policy.rule, WorkdayRule) else 1
+
 
 def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData:
     month, as_of = board_request.month, board_request.as_of
@@ -54,7 +66,6 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
     rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]
     row = boards[month].rows[0] if boards[month].rows else None
     years = range(months[0].year, max(month.year, as_of.year) + 2)
-    row = boards[month].rows[0] if boards[month].rows else None
     return PageData(
         entity=entity,
         board_request=board_request,
@@ -76,20 +87,3 @@ def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData
         sees_all=board_request.person.is_superuser,
         writes=may_write(board_request.person, entity.pk),
     )
-
-
-def period_of(data: PageData) -> PeriodDetail | None:
-    """The period of the row: of two in one month the one that holds the entity up."""
-    if data.row is None:
-        return None
-    return next((period for period in data.periods if period.id == data.row.period_id), None)
-
-
-def first_day_number(policy: EffectivePolicy) -> int:
-    return policy.rule.first_is if isinstance(policy.rule, WorkdayRule) else 1
-
-
-def first_counted_day(period: PeriodDetail | None, first_is: int) -> int:
-    """The number of the first working day by the rule that gave this deadline, else by the policy in force."""
-    newest = period.deadlines[-1] if period is not None and period.deadlines else None
-    return newest.first_is if newest is not None and newest.first_is is not None else first_is

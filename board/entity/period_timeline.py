@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from board.entity.forms import RemarkForm
+from board.entity.page_data import PageData
 from board.web import labels
-from board.web.readers import Reader
+from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.days import ONE_DAY
 from closing.calendar.deadlines import city
 from closing.calendar.instants import start_of_day, zone_named
-from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import OVERDUE_REASON_LABELS, PeriodRemark, RemarkKind
 from closing.judging.alert_line import crossings
 from closing.judging.standing import JudgingPolicy, LatenessUnit, after_period_end
@@ -57,82 +57,70 @@ class TimelineEvent:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineViewer:
-    """The reader of the timeline, its moment, and the reader's permissions."""
+def timeline_events(data: PageData, refused: RemarkForm | None) -> list[TimelineEvent]:
+    """All events of the shown period, newest first; of a month without a period the notes on it.
 
-    reader: Reader
-    as_of: datetime
-    person_id: int | None = None
-    may_write: bool = False
-    refused: RemarkForm | None = None
-
-
-def events(
-    period: PeriodDetail,
-    row: Row,
-    policy: JudgingPolicy,
-    calendar: WorkdayCalendar | None,
-    viewer: TimelineViewer,
-) -> list[TimelineEvent]:
-    """All events of a period, newest first."""
+    `refused` is a rejected form, which is shown in the note that it edits.
+    """
+    row, period, board_request = data.row, data.period, data.board_request
+    if row is None:
+        return []
+    if period is None:
+        return sorted(_remarks(data.notes, data, refused), key=lambda event: event.at, reverse=True)
     entries = [
-        *_period_end(period, row, viewer),
-        *_last_read(period, row, viewer),
-        *_changes(period, row, policy, viewer),
-        *_deadlines(period, viewer),
-        *_crossings(period, row, policy, calendar, viewer),
-        *_remarks(period.remarks, viewer),
+        *_period_end(period, row, board_request),
+        *_last_read(period, row, board_request),
+        *_changes(period, row, data.policy.judging, board_request),
+        *_deadlines(period, board_request),
+        *_crossings(period, row, data),
+        *_remarks(period.remarks, data, refused),
     ]
     return [
         event for _, event in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
     ]
 
 
-def _event(at: datetime, zone: tzinfo, viewer: TimelineViewer, what: str, **extra: object) -> TimelineEvent:
+def _event(
+    at: datetime, board_request: BoardRequest, what: str, zone: tzinfo | None = None, **extra: object
+) -> TimelineEvent:
+    """An event in the reader's zone, or in another one, whose city is then shown."""
+    zone = zone or board_request.reader.zone
     local = at.astimezone(zone)
-    year = "" if local.year == viewer.as_of.astimezone(zone).year else f" {local.year}"
-    zone_label = "" if zone is viewer.reader.zone else f" {city(str(zone))}"
+    year = "" if local.year == board_request.as_of.astimezone(zone).year else f" {local.year}"
+    zone_label = "" if zone is board_request.reader.zone else f" {city(str(zone))}"
     day = f"{labels.short_day(local.date())}{year}"
     return TimelineEvent(at, day, f"{local:%H:%M}{zone_label}", what, iso=labels.iso(at) or "", **extra)  # type: ignore[arg-type]
 
 
-def _period_end(period: PeriodDetail, row: Row, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+def _period_end(period: PeriodDetail, row: Row, board_request: BoardRequest) -> Iterator[TimelineEvent]:
     zone = zone_named(row.zone)
     at = start_of_day(period.span.last + ONE_DAY, zone)
-    if at <= viewer.as_of:
-        yield _event(
-            at, zone, viewer, f"The period ended: {weekday_and_day(period.span.last)} was its last day"
-        )
+    if at <= board_request.as_of:
+        text = f"The period ended: {weekday_and_day(period.span.last)} was its last day"
+        yield _event(at, board_request, text, zone)
 
 
-def _last_read(period: PeriodDetail, row: Row, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+def _last_read(period: PeriodDetail, row: Row, board_request: BoardRequest) -> Iterator[TimelineEvent]:
     """The newest reading, unless it brought a change."""
     if row.read_at is None or any(entry.change.seen_at >= row.read_at for entry in period.changes):
         return
     what, tone = ("Last read", "") if row.fresh else ("Last read before readings failed", "unsure")
-    yield _event(row.read_at, viewer.reader.zone, viewer, f"{what}: {labels.state_label(row)}", tone=tone)
+    yield _event(row.read_at, board_request, f"{what}: {labels.state_label(row)}", tone=tone)
 
 
 # --- changes ------------------------------------------------------------------------------------------------------
 
 
 def _changes(
-    period: PeriodDetail, row: Row, policy: JudgingPolicy, viewer: TimelineViewer
+    period: PeriodDetail, row: Row, policy: JudgingPolicy, board_request: BoardRequest
 ) -> Iterator[TimelineEvent]:
     last_known: PeriodState | None = None  # the last state other than unknown
     previous: ChangeWithFacts | None = None
     for current in period.changes:
         change = current.change
         text, tone = _change_text(current, previous, last_known, row, policy)
-        yield _event(
-            change.seen_at,
-            viewer.reader.zone,
-            viewer,
-            text,
-            more=_seen_text(current, viewer),
-            tone=tone,
-        )
+        more = _seen_text(current, board_request)
+        yield _event(change.seen_at, board_request, text, more=more, tone=tone)
         if change.state not in _NOT_UNDERSTOOD:
             last_known = change.state
         previous = current
@@ -181,8 +169,8 @@ def _facts_difference(current: ChangeWithFacts, previous: ChangeWithFacts) -> st
     return "; ".join(now.changes_from(then)) if now is not None and type(now) is type(then) else ""
 
 
-def _seen_text(current: ChangeWithFacts, viewer: TimelineViewer) -> str:
-    zone, change = viewer.reader.zone, current.change
+def _seen_text(current: ChangeWithFacts, board_request: BoardRequest) -> str:
+    zone, change = board_request.reader.zone, current.change
     at = labels.clock(change.seen_at, zone, change.seen_at)
     phrases = []
     if change.previous_read_at is None:
@@ -200,7 +188,7 @@ def _seen_text(current: ChangeWithFacts, viewer: TimelineViewer) -> str:
 # --- deadlines ----------------------------------------------------------------------------------------------------
 
 
-def _deadlines(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+def _deadlines(period: PeriodDetail, board_request: BoardRequest) -> Iterator[TimelineEvent]:
     previous: DeadlineVersion | None = None
     for version in period.deadlines:
         due = f"{weekday_and_day(version.deadline.due_on)} {version.deadline.due_on.year}"
@@ -210,9 +198,7 @@ def _deadlines(period: PeriodDetail, viewer: TimelineViewer) -> Iterator[Timelin
             text = f"Deadline {due} explained in new words"
         else:
             text = f"Deadline moved from {weekday_and_day(previous.deadline.due_on)} to {due}"
-        yield _event(
-            version.set_at, viewer.reader.zone, viewer, text, more=_deadline_source(version), tone="due"
-        )
+        yield _event(version.set_at, board_request, text, more=_deadline_source(version), tone="due")
         previous = version
 
 
@@ -222,22 +208,18 @@ def _deadline_source(version: DeadlineVersion) -> str:
     return f"policy “{version.policy}” version {version.version}"
 
 
-def _crossings(
-    period: PeriodDetail,
-    row: Row,
-    policy: JudgingPolicy,
-    calendar: WorkdayCalendar | None,
-    viewer: TimelineViewer,
-) -> Iterator[TimelineEvent]:
+def _crossings(period: PeriodDetail, row: Row, data: PageData) -> Iterator[TimelineEvent]:
+    policy = data.policy.judging
+    in_working_days = policy.unit is LatenessUnit.WORKING_DAYS
     crossed = crossings(
         [entry.change for entry in period.changes],
         [(version.set_at, version.deadline) for version in period.deadlines],
         policy,
         read_at=row.read_at,
-        as_of=viewer.as_of,
-        calendar=calendar,
+        as_of=data.board_request.as_of,
+        calendar=data.calendar if in_working_days else None,
     )
-    unit = "working days" if policy.unit is LatenessUnit.WORKING_DAYS else "days"
+    unit = "working days" if in_working_days else "days"
     for crossing in crossed:
         due = weekday_and_day(crossing.deadline.due_on)
         text = (
@@ -245,30 +227,25 @@ def _crossings(
             if crossing.alerting
             else f"Overdue: the deadline of {due} passed"
         )
-        zone = zone_named(crossing.deadline.zone)
-        yield _event(crossing.at, zone, viewer, text, tone="alert" if crossing.alerting else "late")
+        tone = "alert" if crossing.alerting else "late"
+        yield _event(crossing.at, data.board_request, text, zone_named(crossing.deadline.zone), tone=tone)
 
 
 # --- remarks ------------------------------------------------------------------------------------------------------
 
 
-def note_events(notes: Sequence[PeriodRemark], viewer: TimelineViewer) -> list[TimelineEvent]:
-    """The timeline of a month without a period: the notes on it, newest first."""
-    return sorted(_remarks(notes, viewer), key=lambda event: event.at, reverse=True)
-
-
-def _remarks(remarks: Sequence[PeriodRemark], viewer: TimelineViewer) -> Iterator[TimelineEvent]:
+def _remarks(
+    remarks: Sequence[PeriodRemark], data: PageData, refused: RemarkForm | None
+) -> Iterator[TimelineEvent]:
     newer = {remark.replaces: remark for remark in remarks if remark.replaces is not None}
-    by_id = {remark.id: remark for remark in remarks}
     for remark in remarks:
         if remark.kind is RemarkKind.NOTE:
             if remark.replaces is None:
-                yield _note(remark, newer, by_id, viewer)
+                yield _note(remark, newer, data, refused)
             continue
         yield _event(
             remark.at,
-            viewer.reader.zone,
-            viewer,
+            data.board_request,
             _remark_text(remark),
             who=remark.by,
             remark=RemarkEntry(remark.id, remark.text, remark.by),
@@ -296,23 +273,25 @@ def _remark_text(remark: PeriodRemark) -> str:
 
 def _note(
     first: PeriodRemark,
-    newer: dict[int, PeriodRemark],
-    by_id: dict[int, PeriodRemark],
-    viewer: TimelineViewer,
+    newer: Mapping[int, PeriodRemark],
+    data: PageData,
+    refused: RemarkForm | None,
 ) -> TimelineEvent:
     """A note at the time of its first version, with the text of its newest version and the earlier ones."""
     versions = [first]
     while (next_version := newer.get(versions[-1].id)) is not None:
         versions.append(next_version)
     last = versions[-1]
-    zone = viewer.reader.zone
+    board_request = data.board_request
+    may_write = data.writes and not board_request.past
 
     def author_and_time(remark: PeriodRemark) -> str:
-        return f"{remark.by}, {labels.clock(remark.at, zone, viewer.as_of)}"
+        return f"{remark.by}, {labels.clock(remark.at, board_request.reader.zone, board_request.as_of)}"
 
     wordings = [remark for remark in versions if not remark.withdrawn]
     shown = wordings[-1]
-    own, form = shown.by_id == viewer.person_id, viewer.refused
+    own = shown.by_id == board_request.person.pk
+    edited_here = own and refused is not None and refused.cleaned_data.get("replaces") == shown.id
     entry = RemarkEntry(
         shown.id,
         "" if last.withdrawn else shown.text,
@@ -323,11 +302,11 @@ def _note(
         ],
         edited="" if last.withdrawn or shown is first else author_and_time(shown),
         withdrawn=author_and_time(last) if last.withdrawn else "",
-        may_edit=viewer.may_write and own and not last.withdrawn,
-        may_withdraw=viewer.may_write and not last.withdrawn,
-        form=form if own and form is not None and form.cleaned_data.get("replaces") == shown.id else None,
+        may_edit=may_write and own and not last.withdrawn,
+        may_withdraw=may_write and not last.withdrawn,
+        form=refused if edited_here else None,
     )
     text = "wrote a note, withdrawn since" if last.withdrawn else "wrote"
     return _event(
-        first.at, zone, viewer, text, who=first.by, remark=entry, tone="said", key=f"remark-{shown.id}"
+        first.at, board_request, text, who=first.by, remark=entry, tone="said", key=f"remark-{shown.id}"
     )

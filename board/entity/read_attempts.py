@@ -40,9 +40,9 @@ class Attempt:
     words: str
 
 
-def read_attempts(attempts: Sequence[AttemptSummary], data: PageData) -> list[Attempt]:
+def read_attempts(data: PageData) -> list[Attempt]:
     """The newest attempts, of which those that follow each other and say the same are one line."""
-    runs = [list(run) for _, run in groupby(attempts, lambda attempt: _content(attempt, data))]
+    runs = [list(run) for _, run in groupby(data.attempts, lambda attempt: _content(attempt, data))]
     return [_line(run, data) for run in runs[:LINES]]
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from board.entity.forms import RemarkForm
+from board.entity.page_data import PageData
 from board.web import labels
-from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.instants import local_date, zone_named
 from closing.facts.period_remarks import MAX_REMARK_LENGTH, RemarkKind
-from closing.scoreboard.row import Row
 from periods.remarks import MAX_EXPECTED_CLOSE_DAYS, allowed_remark_kinds
 
 
@@ -35,7 +34,6 @@ class RemarksCard:
     shows_reason: bool
     reason_missing: bool
     acknowledged: CurrentRemark | None
-    notes: int
     expect: RemarkForm | None
     give_reason: RemarkForm | None
     acknowledge: RemarkForm | None
@@ -58,14 +56,20 @@ class RemarksCard:
         )
 
 
-def remarks_card(
-    row: Row, board_request: BoardRequest, *, writes: bool, typed: RemarkForm | None
-) -> RemarksCard:
-    """The current remarks, and the forms that apply to this row and reader; none at a past moment."""
+def remarks_card(data: PageData, typed: RemarkForm | None) -> RemarksCard | None:
+    """The current remarks, and the forms that apply to this row and reader; no form at a past moment.
+
+    None for a month in which the entity does not count, or without a period, a note and somebody who may write one.
+    """
+    row, board_request = data.row, data.board_request
+    if row is None:
+        return None
     current, zone = row.remarks, board_request.reader.zone
     today = local_date(board_request.as_of, zone_named(row.zone))
     allowed = allowed_remark_kinds(row, board_request.as_of)
-    kinds = allowed if writes and not board_request.past else frozenset()
+    kinds = allowed if data.writes and not board_request.past else frozenset()
+    if data.period is None and not data.notes and RemarkKind.NOTE not in kinds:
+        return None
 
     def by(name: str, at: object) -> str:
         return f"{name}, {labels.clock(at, zone, board_request.as_of)}" if at is not None else name  # type: ignore[arg-type]
@@ -102,7 +106,6 @@ def remarks_card(
         )
         if current.acknowledged_at is not None
         else None,
-        notes=current.notes,
         expect=form(RemarkKind.EXPECTED_CLOSE, expected_on=expected_on),
         give_reason=form(RemarkKind.OVERDUE_REASON, reason=current.reason_code),
         acknowledge=form(RemarkKind.ACKNOWLEDGEMENT),

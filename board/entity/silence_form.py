@@ -8,11 +8,10 @@ from datetime import timedelta
 from django.urls import reverse
 
 from alerts.routing.silences import LONGEST_REASON, MAX_DAYS_AHEAD
+from board.entity.page_data import PageData
 from board.web import labels
-from board.web.board_request import BoardRequest
 from closing.calendar.instants import local_date, zone_named
 from closing.scoreboard.row import Row
-from entities.models import LegalEntity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,10 @@ class SilenceCard:
         return bool(self.label or self.target)
 
 
-def silence_card(row: Row, board_request: BoardRequest, entity: LegalEntity, *, writes: bool) -> SilenceCard:
+def silence_card(row: Row, data: PageData) -> SilenceCard:
     """The silence of a row at the moment of the request, without a query."""
-    silence, writable = row.silence, writes and not board_request.past
+    entity, board_request = data.entity, data.board_request
+    silence, writable = row.silence, data.writes and not board_request.past
     own = silence if silence is not None and not silence.group else None
     today = local_date(board_request.as_of, zone_named(entity.zone))
     return SilenceCard(
