@@ -22,8 +22,6 @@ class DrawnRange:
 
     x: str
     width: str
-    open_left: bool = False
-    open_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +141,7 @@ def _window(row: Row, posting: PostingRange, as_of: datetime) -> PostingWindowDr
         right_edge = 100.0 if end is None else at(end + timedelta(days=1))
         if right_edge <= x:
             return None
-        return DrawnRange(
-            f"{x:g}%", f"{right_edge - x:g}%", begin is None or begin < left, end is None or end > right
-        )
+        return DrawnRange(f"{x:g}%", f"{right_edge - x:g}%")
 
     period = bar(first, last)
     assert period is not None

@@ -10,6 +10,7 @@ from datetime import datetime
 from board.scoreboard.group_paths import common_group
 from board.web import labels
 from board.web.readers import Reader
+from board.web.toolbar import footnotes
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import ordinal
 from closing.calendar.instants import local_date, zone_named
@@ -156,18 +157,14 @@ def _freshness(board: Scoreboard, stale: int) -> str:
 
 
 def _notes(board: Scoreboard, reader: Reader) -> list[str]:
-    rows = list(board.rows)
-    notes = [note + "."] if (note := labels.on_hold_note(rows)) else []
-    if not rows:
-        return notes
-    units = {row.standing.unit for row in rows}
-    explained = sorted(map(labels.unit_explained, units))
-    notes.append(
-        f"{', '.join(explained)}. Watch is overdue up to the alert line (the tick in a bar),"
-        f" Alerting is {labels.alert_line(rows)} late."
+    if not board.rows:
+        return []
+    return footnotes(
+        board,
+        reader,
+        " Watch is overdue up to the alert line (the tick in a bar),"
+        f" Alerting is {labels.alert_line(board.rows)} late.",
     )
-    notes.append(f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone.")
-    return notes
 
 
 def _banner(board: Scoreboard, reader: Reader, *, past: bool) -> str:

@@ -56,13 +56,13 @@ def no_entities_message(person: Person, visible: int, when: str, span: str = "ti
     return "You have no entities yet", "Ask an administrator to give you a role for a group or an entity."
 
 
-def footnotes(board: Scoreboard, reader: Reader) -> list[str]:
-    """Notes on how a screen counts, and on the time zone of its times."""
+def footnotes(board: Scoreboard, reader: Reader, levels: str = "") -> list[str]:
+    """Notes on how a screen counts, with `levels` after the units of lateness, and on the zone of its times."""
     rows = list(board.rows)
     notes = [f"{note}."] if (note := labels.on_hold_note(rows)) else []
     units = {row.standing.unit for row in rows}
     explained = sorted(map(labels.unit_explained, units))
-    notes += [f"{', '.join(explained)}."] if explained else []
+    notes += [f"{', '.join(explained)}.{levels}"] if explained else []
     return [*notes, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
 
 
