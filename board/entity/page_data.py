@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from board.web.board_query import FIRST_MONTH
+from board.reports.matrix import months_until
 from board.web.board_request import BoardRequest
 from closing.calendar.deadlines import WorkdayRule
-from closing.calendar.months import previous_month
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import PeriodRemark
 from closing.scoreboard.board import Scoreboard
@@ -58,9 +57,7 @@ class PageData:
 
 def read_page_data(entity: LegalEntity, board_request: BoardRequest) -> PageData:
     month, as_of = board_request.month, board_request.as_of
-    months = [month]
-    while len(months) <= MONTHS and months[0] > FIRST_MONTH:
-        months.insert(0, previous_month(months[0]))
+    months = months_until(month, MONTHS + 1)
     only_entity = LegalEntity.objects.filter(pk=entity.pk)
     boards = take_snapshots(only_entity, months, as_of, visible=board_request.visible_ids)
     rows = [(shown_month, boards[shown_month].rows[0]) for shown_month in months if boards[shown_month].rows]

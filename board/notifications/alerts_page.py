@@ -21,7 +21,6 @@ from board.notifications.open_alerts import OpenAlert, open_alerts
 from board.reports.overdue_queue import QueueDetails, queue_details
 from board.reports.report_page import render_report
 from board.scoreboard.row_cells import RowCells, row_cells
-from board.scoreboard.summary import board_summary
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
@@ -92,12 +91,9 @@ def alerts(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     has_notices = bool(count) or (bool(only) and visible_notices(board_request).exists())
     empty = None
     if not (board.rows or open_list.open or has_notices):
-        empty = no_entities_message(
-            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
-        )
+        empty = no_entities_message(board_request)
     context = {
         "title": empty[0] if empty else f"{summary.text} · Alerts",
-        "page": board_summary(board, board_request.reader, past=board_request.past),
         "bar": _bar(board_request, board, filters, path),
         "empty": empty,
         "answer": summary,

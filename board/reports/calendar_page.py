@@ -13,7 +13,6 @@ from django.views.decorators.http import require_safe
 from board.reports.calendar_cells import CalendarCell, calendar_cell
 from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
 from board.reports.report_page import omitted_message, render_report, toggled
-from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection
 from board.web import labels
 from board.web.board_query import BoardQuery
@@ -99,16 +98,11 @@ def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     board, query = data.board, board_request.query
     own = [("open", key) for key in opened]
     month = month_and_year(board_request.month)
-    empty = (
-        None
-        if board.rows
-        else no_entities_message(board_request.person, board_request.entities().count(), month)
-    )
+    empty = None if board.rows else no_entities_message(board_request)
     context = {
         "title": empty[0] if empty else f"{month} · Calendar",
         "heading": month,
         "turned": "Reporting month",
-        "page": board_summary(board, board_request.reader, past=board_request.past),
         "notes": footnotes(board, board_request.reader),
         "links": month_links(board_request, lambda month: build_url(path, query.replace(month=month), own)),
         "bar": toolbar(board_request, board, path, own),

@@ -24,23 +24,35 @@ _BYTE_ORDER_MARK = "\ufeff"  # without it Excel reads a CSV as Windows-1252 and 
 _CHUNK = 64 * 1024
 
 
-def about_sheet(details: Sequence[tuple[str, str]]) -> Worksheet:
-    """The sheet that describes the others."""
-    return Worksheet("About", [SheetColumn("About this file", 32), SheetColumn("", 100)], details)
+def about_sheet(
+    board_request: BoardRequest,
+    board: Scoreboard,
+    rows: Sequence[Row],
+    subject: tuple[str, str],
+    details: Sequence[tuple[str, str]],
+) -> Worksheet:
+    """The sheet that describes the others: their subject, moment and filters, details, notes on the rows, and origin.
 
-
-def request_details(board_request: BoardRequest, board: Scoreboard) -> list[tuple[str, str]]:
-    """The moment and the filters, in words."""
-    reader = board_request.reader
+    `board` is the one that the filters choose from.
+    """
+    person, reader = board_request.person, board_request.reader
     moment = f"{labels.moment_in_full(board_request.as_of, reader.zone)} {reader.zone_name}"
     filters = describe_filters(board_request.query, board.groups)
-    return [
+    name = f"{person.name} ({person.email})" if person.name else person.email
+    created = f"{labels.moment_in_full(board_request.now, reader.zone)} {reader.zone_name}"
+    lines = [
+        subject,
         ("As known at", f"{moment} ({labels.iso(board_request.as_of)})"),
         ("Filters", "; ".join(filters) if filters else "none: everything that you may see"),
+        *details,
+        *_notes(rows),
+        ("Asked for by", name),
+        ("Made", f"{created}, by Closeboard"),
     ]
+    return Worksheet("About", [SheetColumn("About this file", 32), SheetColumn("", 100)], lines)
 
 
-def export_notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def _notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The notes that a reader of these rows needs."""
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
     extended = sum(row.deadline is not None and row.deadline.extended for row in rows)
@@ -49,14 +61,6 @@ def export_notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     unread = f", {never} never read" if never else ""
     notes += [f"{unsure} of {len(rows)} not read: as when last read{unread}"] if unsure else []
     return [("Note", note) for note in notes if note]
-
-
-def requester_details(board_request: BoardRequest) -> list[tuple[str, str]]:
-    """The person who requested the file, and the time."""
-    person, reader = board_request.person, board_request.reader
-    created = f"{labels.moment_in_full(board_request.now, reader.zone)} {reader.zone_name}"
-    name = f"{person.name} ({person.email})" if person.name else person.email
-    return [("Asked for by", name), ("Made", f"{created}, by Closeboard")]
 
 
 # --- sending ------------------------------------------------------------------------------------------------------

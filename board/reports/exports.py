@@ -8,14 +8,7 @@ from datetime import date
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from board.reports.download import (
-    about_sheet,
-    csv_file,
-    export_notes,
-    request_details,
-    requester_details,
-    xlsx_file,
-)
+from board.reports.download import about_sheet, csv_file, xlsx_file
 from board.reports.overdue_queue import OverdueQueue, obstacles, overdue_queue, queue_details
 from board.reports.spreadsheet import SheetColumn, Value, Worksheet
 from board.scoreboard.serializers import board_csv_lines, counts_line, csv_lines
@@ -56,16 +49,14 @@ def board_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     shown = _displayed(unfiltered, board_request.query)
     columns = [*entity_columns(unfiltered), *standing_columns(board_request), *_REMARK_COLUMNS]
     sheet = row_sheet("Board", board_request, ((shown.month, row) for row in shown.rows), columns)
+    subject = "Board of", month_and_year(board_request.month)
     details = [
-        ("Board of", month_and_year(board_request.month)),
-        *request_details(board_request, unfiltered),
         ("Order", describe_order(board_request.query)),
         ("Headline, of all that you see", headline(unfiltered)),
         ("In this file", counts_line(shown) if shown.rows else "no entity"),
-        *export_notes(shown.rows),
-        *requester_details(board_request),
     ]
-    return xlsx_file(request, board_request, "board", [sheet, about_sheet(details)])
+    about = about_sheet(board_request, unfiltered, shown.rows, subject, details)
+    return xlsx_file(request, board_request, "board", [sheet, about])
 
 
 def _displayed(board: Scoreboard, query: BoardQuery) -> Scoreboard:
@@ -181,15 +172,14 @@ def past_deadline_xlsx(request: HttpRequest, board_request: BoardRequest) -> Htt
         *_REMARK_COLUMNS,
     ]
     sheet = row_sheet("Overdue", board_request, _queue_months(queue), columns)
+    subject = "Overdue", f"{month_and_year(board_request.month)} and before"
     details = [
-        ("Overdue", f"{month_and_year(board_request.month)} and before"),
-        *request_details(board_request, queue.board),
         ("Order", "Alerting, then watch, each furthest behind first"),
         ("In this file", f"{len(queue.entities)} of {len(queue.unfiltered)} overdue entities"),
-        *export_notes([row for _, row in _queue_months(queue)]),
-        *requester_details(board_request),
     ]
-    return xlsx_file(request, board_request, "past-deadline", [sheet, about_sheet(details)])
+    rows = [row for _, row in _queue_months(queue)]
+    about = about_sheet(board_request, queue.board, rows, subject, details)
+    return xlsx_file(request, board_request, "past-deadline", [sheet, about])
 
 
 _QUEUE_NAMES = (

@@ -9,14 +9,7 @@ from functools import cached_property
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from board.reports.download import (
-    about_sheet,
-    csv_file,
-    export_notes,
-    request_details,
-    requester_details,
-    xlsx_file,
-)
+from board.reports.download import about_sheet, csv_file, xlsx_file
 from board.reports.exports import (
     RowColumn,
     entity_columns,
@@ -138,13 +131,10 @@ def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
             ]
 
     first, last = map(month_and_year, (periods.months[0], periods.months[-1]))
+    last_rows = matching_rows(periods.last, board_request.query)
     details = [
-        ("Matrix of", f"{first} to {last}"),
-        *request_details(board_request, periods.last),
         ("Filters on states", "look at the last month"),
         ("Order", describe_order(board_request.query)),
-        *export_notes(matching_rows(periods.last, board_request.query)),
-        *requester_details(board_request),
     ]
     sheets = [
         Worksheet(
@@ -162,6 +152,6 @@ def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
             ((board.month, row) for board in periods.boards() for row in board.rows),
             [*entity_columns(periods.last), *standing_columns(board_request)],
         ),
-        about_sheet(details),
+        about_sheet(board_request, periods.last, last_rows, ("Matrix of", f"{first} to {last}"), details),
     ]
     return xlsx_file(request, board_request, "matrix", sheets)

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_safe
 
 from board.reports.matrix import ClosedFraction, Matrix, MatrixEntity, MatrixRow, MatrixSection, matrix
 from board.reports.report_page import omitted_message, render_report, toggled
-from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web import labels
 from board.web.board_query import FIRST_MONTH, BoardQuery
@@ -93,13 +92,9 @@ def matrix_page(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
     path = reverse("matrix")
     own = _own_params(window)
     query, board = board_request.query, data.board
-    summary = board_summary(board, board_request.reader, past=board_request.past)
-    visible = data.entities or bool(board.rows)
-    empty = (
-        None
-        if visible
-        else no_entities_message(board_request.person, board_request.entities().count(), _span(data.months))
-    )
+    empty = None
+    if not data.entities and not board.rows:
+        empty = no_entities_message(board_request, _span(data.months))
     context = {
         "title": empty[0] if empty else f"{_span(data.months)} · Matrix",
         "heading": _span(data.months),
@@ -116,7 +111,6 @@ def matrix_page(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
         "sums": _counts(data),
         "rate": _on_time_text(data.on_time),
         "left_out": labels.excluded_closes(data.on_time) if data.on_time is not None else "",
-        "page": summary,
         "notes": footnotes(board, board_request.reader),
         "bar": toolbar(board_request, board, path, own),
         "exports": [(label, build_url(reverse(name), query, own)) for label, name in _FILES],

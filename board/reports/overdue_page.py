@@ -22,7 +22,6 @@ from board.reports.overdue_queue import (
 from board.reports.report_page import render_report
 from board.scoreboard.row_cells import RowCells, row_cells
 from board.scoreboard.screen import board_calendars
-from board.scoreboard.summary import board_summary
 from board.scoreboard.upcoming import upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
@@ -114,12 +113,9 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     summary = _summary(queue)
     empty = None
     if not board.rows and not queue.unfiltered:
-        empty = no_entities_message(
-            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
-        )
+        empty = no_entities_message(board_request)
     context = {
         "title": empty[0] if empty else f"{summary.text} · Overdue",
-        "page": board_summary(board, board_request.reader, past=board_request.past),
         "bar": _bar(board_request, board, path),
         "empty": empty,
         "answer": summary,

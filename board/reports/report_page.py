@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from board.accounts.saved_views_menu import views_menu
+from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import FOLD_THRESHOLD
 from board.web.board_request import BoardRequest
 from board.web.controls import Pairs, build_url
@@ -57,6 +58,7 @@ def render_report(
     fragment = wants_fragment(request)
     here = build_url(request.path, board_request.query, own)
     shared = {
+        "page": board_summary(board, board_request.reader, past=board_request.past),
         "frame": "board/reports/_report_fragment.html" if fragment else "board/web/signed_in.html",
         "here": here,
         "past": board_request.past,

@@ -30,7 +30,6 @@ from board.web.controls import (
 from board.web.layout import layout_context
 from board.web.readers import wants_fragment
 from board.web.toolbar import no_entities_message
-from closing.calendar.date_phrases import month_and_year
 
 FOLDS_COOKIE = "cb_folds"
 _YEAR_IN_SECONDS = 365 * 24 * 3600
@@ -84,16 +83,7 @@ def _render_board(
     request: HttpRequest, board_request: BoardRequest, screen: BoardScreen, folds: Folds, *, fragment: bool
 ) -> HttpResponse:
     query, unfiltered = board_request.query, screen.unfiltered
-    empty = (
-        None
-        if unfiltered.rows
-        else no_entities_message(
-            board_request.person,
-            board_request.entities().count(),
-            month_and_year(board_request.month),
-            "month",
-        )
-    )
+    empty = None if unfiltered.rows else no_entities_message(board_request, span="month")
     context = {
         "title": empty[0] if empty else screen.page.title,
         "screen": screen,

@@ -19,7 +19,7 @@ from board.web.filters import filter_board
 from board.web.query_phrasing import describe_filters, labelled_filters
 from board.web.readers import Reader
 from board.web.toolbar import no_entities_message
-from closing.calendar.date_phrases import month_and_year, weekday_and_date
+from closing.calendar.date_phrases import weekday_and_date
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.headline import headline_parts
 from closing.scoreboard.row import Row
@@ -101,9 +101,7 @@ def _empty_message(
     board_request: BoardRequest, unfiltered: Scoreboard, shown: Scoreboard
 ) -> tuple[str, str] | None:
     if not unfiltered.rows:
-        return no_entities_message(
-            board_request.person, board_request.entities().count(), month_and_year(board_request.month)
-        )
+        return no_entities_message(board_request)
     if not shown.rows:
         return "Nobody to show", "No entity passes these filters."
     return None

@@ -12,9 +12,9 @@ from board.web.board_request import BoardRequest
 from board.web.controls import FilterForm, Moments, Pairs, build_url, filter_form, moments
 from board.web.filters import Chip, chips
 from board.web.readers import Reader
+from closing.calendar.date_phrases import month_and_year
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
-from entities.models import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,14 @@ def toolbar(board_request: BoardRequest, board: Scoreboard, path: str, own: Pair
     )
 
 
-def no_entities_message(person: Person, visible: int, when: str, span: str = "time") -> tuple[str, str]:
-    """The reason why there is no entity to show for `when` ("May 2026"), and the next step."""
+def no_entities_message(board_request: BoardRequest, when: str = "", span: str = "time") -> tuple[str, str]:
+    """The reason why there is no entity to show for `when`, by default the month, and the next step."""
+    when = when or month_and_year(board_request.month)
+    visible = board_request.entities().count()
     if visible:
         active = f"None of your {visible} entities was" if visible > 1 else "Your entity was not"
         return f"Nobody closes {when}", f"{active} active in that {span}."
-    if person.is_superuser:
+    if board_request.person.is_superuser:
         return (
             "There are no entities yet",
             "Describe your group in a file and load it: manage.py load_group FILE.yaml",
