@@ -12,7 +12,7 @@ from closing.calendar.date_phrases import month_and_year, weekday_and_day
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import CalendarUncovered
 from closing.judging.on_time import FRACTIONS_BELOW, ON_TIME_TARGET_PERCENT, OnTimeRate, on_time_rate
-from closing.judging.standing import LatenessUnit, Level, lateness
+from closing.judging.standing import Level, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 
@@ -73,13 +73,9 @@ def closes_card(data: PageData, path: str) -> ClosesCard | None:
         below=bool(rate.due) and rate.below_target,
         line=f"{ON_TIME_TARGET_PERCENT} %",
         left_out=f"{excluded}." if (excluded := labels.excluded_closes(rate)) else "",
-        unit=_unit_text(data.first_is, closes[-1].row),
+        unit=f"Number of the working day of the close; the first has number {data.first_is}."
+        f" +n is {labels.unit_in_words(0, closes[-1].row.standing.unit)} late.",
     )
-
-
-def _unit_text(first_is: int, row: Row) -> str:
-    unit = "working days" if row.standing.unit is LatenessUnit.WORKING_DAYS else "calendar days"
-    return f"Number of the working day of the close; the first has number {first_is}. +n is {unit} late."
 
 
 def typical_close(data: PageData) -> str:

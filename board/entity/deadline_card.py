@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from board.entity.closes import typical_close
 from board.entity.page_data import PageData
 from board.entity.standing_sentence import Pieces, days_phrase, side_notes, standing_sentence
+from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.date_phrases import (
     full_date,
@@ -20,7 +21,6 @@ from closing.calendar.date_phrases import (
 from closing.calendar.deadlines import city
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
-from closing.judging.standing import LatenessUnit
 from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
 from periods.snapshot.period_history import DeadlineVersion, PeriodDetail
@@ -79,9 +79,7 @@ def deadline_card(data: PageData, period: PeriodDetail) -> DeadlineCard:
         off=_days_off_text(days, calendar),
         explanation=_explanation(row),
         source=_source(version, data.board_request.reader) if version is not None else "",
-        unit="+n counts working days"
-        if row.standing.unit is LatenessUnit.WORKING_DAYS
-        else "+n counts calendar days",
+        unit=f"+n counts {labels.unit_in_words(0, row.standing.unit)}",
     )
 
 

@@ -81,7 +81,7 @@ def facts_card(row: Row, year: str, as_of: datetime, reader: Reader, options: Op
         says=says,
         window=_window(row, says.posting_range, as_of) if says.posting_range is not None else None,
         state=labels.state_label(row),
-        because=_because(row),
+        because=f", because: {row.because.rstrip('.')}." if row.because else ".",
         rule=derived.rule if derived is not None and agrees else "",
         rule_words=facts.rules.get(derived.rule, "") if facts is not None and derived is not None else "",
         explanations=explanations,
@@ -91,11 +91,6 @@ def facts_card(row: Row, year: str, as_of: datetime, reader: Reader, options: Op
         stale=not row.fresh,
         trouble=row.read_error,
     )
-
-
-def _because(row: Row) -> str:
-    """What follows the state in the card: ", because no module is restricted."."""
-    return f", because: {row.because.rstrip('.')}." if row.because else "."
 
 
 def _days_of(first: date, last: date) -> str:

@@ -23,7 +23,6 @@ from closing.scoreboard.row import Row
 from periods.snapshot.period_history import ChangeWithFacts, DeadlineVersion, PeriodDetail
 
 SHOWN = 100  # events; a link leads to all
-_NOT_UNDERSTOOD = frozenset({PeriodState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _changes(
         text, tone = _change_text(current, previous, last_known, row, policy)
         more = _seen_text(current, board_request)
         yield _event(change.seen_at, board_request, text, more=more, tone=tone)
-        if change.state not in _NOT_UNDERSTOOD:
+        if change.state is not PeriodState.UNKNOWN:
             last_known = change.state
         previous = current
 
@@ -158,9 +157,7 @@ def _change_text(
         permanent = is_permanently_closed(previous.change.state, previous.change.because)
         note = f"; {NOT_ALLOWED}" if permanent else ""
         return f"Reopened as {state}{because}{note}", "alert"
-    if policy.counts_as_closed(change.state):
-        return f"{state}{because}", "ok"
-    return f"{state}{because}", ""
+    return f"{state}{because}", "ok" if policy.counts_as_closed(change.state) else ""
 
 
 def _facts_difference(current: ChangeWithFacts, previous: ChangeWithFacts) -> str:

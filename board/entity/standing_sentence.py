@@ -37,43 +37,29 @@ def standing_sentence(row: Row, as_of: datetime) -> Pieces:
 
 def _standing(row: Row, as_of: datetime) -> Pieces:
     standing, deadline = row.standing, row.deadline
-    due = weekday_and_day(deadline.due_on) if deadline is not None else ""
+    due = f"{weekday_and_day(deadline.due_on)}{_at(row)}" if deadline is not None else ""
+    on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
+    days_late = days_phrase(standing.days_late, standing.unit) if standing.days_late else ""
     match standing.level:
         case Level.ALERTING | Level.LATE:
             tone = "alert" if standing.alerting else "late"
-            if not standing.days_late:
-                day = "today, " if labels.is_confirmed(row) else ""
-                return [(tone, "Past its cut-off"), ("", f" of {day}{due}{_at(row)}")]
-            return [
-                (tone, f"{days_phrase(standing.days_late, standing.unit)} past"),
-                ("", f" its deadline of {due}{_at(row)}"),
-            ]
+            if days_late:
+                return [(tone, f"{days_late} past"), ("", f" its deadline of {due}")]
+            day = "today, " if labels.is_confirmed(row) else ""
+            return [(tone, "Past its cut-off"), ("", f" of {day}{due}")]
         case Level.DUE_TODAY:
-            return [("late", "Due today"), ("", f", {due}{_at(row)}")]
+            return [("late", "Due today"), ("", f", {due}")]
         case Level.NOT_DUE:
             return _not_due(row, as_of, due)
         case Level.CLOSED_ON_TIME:
             return [("ok", f"{_closed(row)} on time"), ("", _details(row))]
         case Level.CLOSED_LATE:
-            late = (
-                days_phrase(standing.days_late, standing.unit) if standing.days_late else "after the cut-off"
-            )
-            detail = (
-                f", {late} past its deadline of {due}{_at(row)}"
-                if standing.days_late
-                else f", {late} of {due}{_at(row)}"
-            )
-            on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
-            return [("late", f"{_closed(row)} late"), ("", f"{on}{detail}")]
+            late = f"{days_late} past its deadline" if days_late else "after the cut-off"
+            return [("late", f"{_closed(row)} late"), ("", f"{on}, {late} of {due}")]
+        case Level.CLOSED_DATE_UNKNOWN if standing.closed_between is not None:
+            closed = f"{_closed(row).lower()} {labels.between(*standing.closed_between)}"
+            return [("", f"Perhaps on time: {closed}, and the deadline is {due}")]
         case Level.CLOSED_DATE_UNKNOWN:
-            if standing.closed_between is not None:
-                between = labels.between(*standing.closed_between)
-                return [
-                    (
-                        "",
-                        f"Perhaps on time: {_closed(row).lower()} {between}, and the deadline is {due}{_at(row)}",
-                    )
-                ]
             why = (
                 "it was never seen open before"
                 if standing.never_opened
@@ -82,22 +68,21 @@ def _standing(row: Row, as_of: datetime) -> Pieces:
             return [("", f"{_closed(row)}, date unknown: {why}")]
         case Level.NO_DEADLINE:
             if standing.closed:
-                on = f" on {weekday_and_day(standing.first_closed_on)}" if standing.first_closed_on else ""
                 return [("", f"{_closed(row)}{on}; no deadline set")]
             return [("late", "No deadline set")]
         case Level.UNKNOWN:
-            due_text = f", and due on {due}{_at(row)}" if deadline is not None else ""
+            due_text = f", and due on {due}" if due else ""
             return [("", f"Unknown whether it is closed{due_text}")]
 
 
 def _not_due(row: Row, as_of: datetime, due: str) -> Pieces:
     today = local_date(as_of, zone_named(row.zone))
     if row.span is not None and today <= row.span.last:
-        due_text = f", due on {due}{_at(row)}" if due else ""
+        due_text = f", due on {due}" if due else ""
         return [("", f"Still running: ends on {weekday_and_day(row.span.last)}{due_text}")]
     if row.standing.due_in is None:
         return [("", "Not due")]
-    return [("strong", f"Due in {days_phrase(row.standing.due_in)}"), ("", f", on {due}{_at(row)}")]
+    return [("strong", f"Due in {days_phrase(row.standing.due_in)}"), ("", f", on {due}")]
 
 
 def _closed(row: Row) -> str:

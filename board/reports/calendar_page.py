@@ -132,7 +132,7 @@ def _counts(data: CloseCalendar) -> list[str]:
     """The number of entities, and the first and the last day."""
     entities = "1 entity" if len(data.rows) == 1 else f"{len(data.rows):,} entities"
     days = f"{labels.short_day(data.days[0])} – {labels.short_day(data.days[-1])}"
-    return [entities, days, *labels.extended_deadlines(data.extended)]
+    return [entities, days, *labels.extended_deadlines(data.rows)]
 
 
 def _deadline_box(pending: PendingDeadline, today: date, board_request: BoardRequest) -> DeadlineBox:

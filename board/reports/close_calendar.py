@@ -66,11 +66,6 @@ class CloseCalendar:
     pending_deadlines: Sequence[PendingDeadline]
     all_drawn: bool
 
-    @property
-    def extended(self) -> int:
-        """How many deadlines an agreed date has extended."""
-        return sum(row.deadline is not None and row.deadline.extended for row in self.rows)
-
 
 def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> CloseCalendar:
     """The calendar of a request's month, with its filters and grouping; the earliest deadline first.

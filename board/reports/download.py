@@ -55,8 +55,7 @@ def about_sheet(
 def _notes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The notes that a reader of these rows needs."""
     unsure = sum(not row.fresh or row.standing.unconfirmed for row in rows)
-    extended = sum(row.deadline is not None and row.deadline.extended for row in rows)
-    notes = [labels.on_hold_note(list(rows)), *labels.extended_deadlines(extended)]
+    notes = [labels.on_hold_note(rows), *labels.extended_deadlines(rows)]
     never = sum(row.read_at is None and row.deadline is not None for row in rows)
     unread = f", {never} never read" if never else ""
     notes += [f"{unsure} of {len(rows)} not read: as when last read{unread}"] if unsure else []

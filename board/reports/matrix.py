@@ -118,12 +118,6 @@ class Matrix:
         """Every loaded line, from top to bottom."""
         return [line for section in self.sections for line in section.lines]
 
-    @property
-    def extended(self) -> int:
-        """How many deadlines of the loaded lines an agreed date has extended."""
-        rows = [row for line in self.lines for row in line.rows if row is not None]
-        return sum(row.deadline is not None and row.deadline.extended for row in rows)
-
 
 def matrix(board_request: BoardRequest, window: MatrixWindow | None = None) -> Matrix:
     """The matrix of a request: its filters, grouping and order, with `board_request.month` as the last month.

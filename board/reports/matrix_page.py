@@ -192,7 +192,8 @@ def _counts(data: Matrix) -> list[str]:
     counts = [f"{entities} × {len(data.months)} months"]
     if data.reopened:
         counts.append(f"{data.reopened} reopened")
-    return counts + labels.extended_deadlines(data.extended)
+    rows = (row for line in data.lines for row in line.rows if row is not None)
+    return counts + labels.extended_deadlines(rows)
 
 
 def _on_time_text(rate_data: OnTimeRate | None) -> tuple[str, str]:

@@ -20,12 +20,12 @@ from django.utils.safestring import SafeString, mark_safe
 from board.scoreboard.row_cells import row_cells
 from board.scoreboard.summary import BoardSummary, board_summary
 from board.scoreboard.table_sections import BoardSection, Folds, sections
-from board.scoreboard.upcoming import Calendars, no_calendars, upcoming_deadlines
+from board.scoreboard.upcoming import Calendars, upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.controls import SelectField
-from board.web.filters import Chip, chips, filter_board
+from board.web.filters import chips, filter_board
 from board.web.layout import nav_counts
 from board.web.readers import Reader
 from closing.calendar.workdays import WorkdayCalendar
@@ -55,7 +55,7 @@ class BoardScreen:
     reader: Reader
     visible_board: VisibleBoard | None = None
     version: str = ""
-    calendars: Calendars = no_calendars
+    calendars: Calendars = dict  # without any, no entity counts as at risk
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def shared_part(self, name: str, make: Callable[[], T]) -> T:
@@ -80,12 +80,6 @@ class BoardScreen:
     def page(self) -> BoardSummary:
         """The summary of all rows that the reader may see: a filter does not change who holds the group up."""
         return board_summary(self.unfiltered, self.reader, past=self.visible_board is None)
-
-    @cached_property
-    def chips(self) -> list[tuple[Chip, str]]:
-        """Each chip with its URL."""
-        chip_list = chips(self.unfiltered, self.query)
-        return [(chip, self.query.url("/", show=chip.show)) for chip in chip_list]
 
     @cached_property
     def sections(self) -> list[BoardSection]:
@@ -116,9 +110,13 @@ class BoardScreen:
         return _rendered("board/scoreboard/_upcoming_deadlines.html", {"deadlines": deadlines})
 
     def chip_row(self) -> SafeString:
-        return self.shared_part(
-            "chips", lambda: _rendered("board/scoreboard/_chips.html", {"chips": self.chips})
-        )
+        def render() -> SafeString:
+            linked = [
+                (chip, self.query.url("/", show=chip.show)) for chip in chips(self.unfiltered, self.query)
+            ]
+            return _rendered("board/scoreboard/_chips.html", {"chips": linked})
+
+        return self.shared_part("chips", render)
 
     def select_field(self, pick: SelectField) -> SafeString:
         """One field of the form above the rows."""

@@ -205,7 +205,7 @@ def as_table(board: Scoreboard, width: int = 100, colour: bool = False, unicode:
         style(plain(headline(board)), "bold"),
         plain(counts_line(board)),
     ]
-    if note := labels.on_hold_note(list(board.rows)):
+    if note := labels.on_hold_note(board.rows):
         lines.append(style(plain(note + "."), "dim"))
     lines += [style(plain(f"! {warning.text}"), "late") for warning in board.warnings]
     if cells:

@@ -18,11 +18,6 @@ _MAX_NAMES = 3  # entities that are named for one deadline
 Calendars = Callable[[], Mapping[int, WorkdayCalendar]]
 
 
-def no_calendars() -> Mapping[int, WorkdayCalendar]:
-    """No calendars, so no entity counts as at risk."""
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class UpcomingDeadline:
     """One deadline: its day, the days until then, its entities, and how many of them are at risk."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -169,7 +169,7 @@ def reopened_label(row: Row) -> str:
     return "reopened" if row.standing.reopened else ""
 
 
-def on_hold_note(rows: list[Row]) -> str:
+def on_hold_note(rows: Sequence[Row]) -> str:
     """A note that on hold counts as closed, for rows where a number depends on it; "" if it counts for none."""
     by_policy = sum(row.on_hold_counts for row in rows)
     if not by_policy:
@@ -177,8 +177,9 @@ def on_hold_note(rows: list[Row]) -> str:
     return "On hold counts as closed" + ("" if by_policy == len(rows) else f" for {by_policy} of {len(rows)}")
 
 
-def extended_deadlines(count: int) -> list[str]:
+def extended_deadlines(rows: Iterable[Row]) -> list[str]:
     """How many deadlines an agreed date has extended, as an entry of a list; none for none."""
+    count = sum(row.deadline is not None and row.deadline.extended for row in rows)
     return [f"{count:,} {'deadline' if count == 1 else 'deadlines'} extended"] if count else []
 
 

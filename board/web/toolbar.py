@@ -60,9 +60,8 @@ def no_entities_message(board_request: BoardRequest, when: str = "", span: str =
 
 def footnotes(board: Scoreboard, reader: Reader, levels: str = "") -> list[str]:
     """Notes on how a screen counts, with `levels` after the units of lateness, and on the zone of its times."""
-    rows = list(board.rows)
-    notes = [f"{note}."] if (note := labels.on_hold_note(rows)) else []
-    units = {row.standing.unit for row in rows}
+    notes = [f"{note}."] if (note := labels.on_hold_note(board.rows)) else []
+    units = {row.standing.unit for row in board.rows}
     explained = sorted(map(labels.unit_explained, units))
     notes += [f"{', '.join(explained)}.{levels}"] if explained else []
     return [*notes, f"Times are {reader.zone_name} time; each deadline ends in its entity’s own zone."]
