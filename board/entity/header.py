@@ -16,19 +16,18 @@ from board.web.controls import month_links
 from closing.calendar.date_phrases import month_and_year
 from closing.scoreboard.row import Row
 from connectors.registry import erp_link
+from entities.models import LegalEntity
 
 
 @dataclass(frozen=True, slots=True)
 class EntityHeader:
-    """The entity's attributes and the links of the head."""
+    """The entity with its state, and the links of the head."""
 
-    name: str
-    group: str
+    entity: LegalEntity
     group_url: str
     board_url: str
     sub: Sequence[str]
     owner: str
-    owner_email: str
     deputy: str
     deputy_url: str  # the form for the deputy; "" for people who may not use it
     state: str
@@ -51,13 +50,11 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
     )
     subtitle.append(f"{entity.calendar.name} calendar")
     return EntityHeader(
-        name=entity.name,
-        group=entity.group.name,
+        entity=entity,
         group_url=view_query.url("/", group=entity.group.code),
         board_url=view_query.url("/"),
         sub=subtitle,
         owner=(owner.name or owner.email) if owner else "",
-        owner_email=owner.email if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
         deputy_url=reverse("deputy", args=[entity.code])
         if may_appoint_deputy(board_request.person, entity)

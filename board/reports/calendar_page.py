@@ -21,7 +21,6 @@ from board.web.controls import build_url, month_links, no_match_message
 from board.web.params import opened_headings
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
 from closing.calendar.date_phrases import month_and_year, short_month, weekday_and_day, weekday_name
-from closing.calendar.deadlines import city
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row, ranked
 
@@ -251,9 +250,6 @@ def _url(row: Row, board_request: BoardRequest) -> str:
 
 def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> CalendarTableRow:
     row, deadline = lane.row, lane.row.deadline
-    label = deadline.label if deadline is not None else ""
-    if deadline is not None and deadline.cut_off is not None:
-        label = f"{label} by {deadline.cut_off:%H:%M} {city(deadline.zone)}".strip()
     return CalendarTableRow(
         row,
         _url(row, board_request),
@@ -262,6 +258,6 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         labels.reopened_label(row),
         labels.deadline_status(row, board_request.as_of, board_request.reader.zone),
         labels.short_day(deadline.due_on) if deadline is not None else "–" if row.not_due else "",
-        label,
+        f"{deadline.label} {labels.cut_off(row)}".strip() if deadline is not None else "",
         [calendar_cell(day, row, data.today) for day in lane.days],
     )

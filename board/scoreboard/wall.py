@@ -14,7 +14,7 @@ from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import BoardSection, sections
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import WALL_PATH
+from board.web.controls import WALL_PATH, build_url
 from board.web.filters import filter_board
 from board.web.query_phrasing import describe_filters, labelled_filters
 from board.web.readers import Reader
@@ -81,8 +81,7 @@ def wall(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     }
     response = render(request, "board/scoreboard/wall.html", context)
     next_number = number % len(screens) + 1
-    url = query.url(WALL_PATH)
-    next_url = url if next_number == 1 else f"{url}{'&' if '?' in url else '?'}screen={next_number}"
+    next_url = build_url(WALL_PATH, query, [("screen", str(next_number))] if next_number > 1 else ())
     response["Refresh"] = f"{REFRESH_SECONDS}; url={next_url}"
     return response
 

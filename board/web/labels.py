@@ -79,7 +79,7 @@ def deadline_status(row: Row, as_of: datetime, zone: tzinfo | None = None) -> De
         case Level.ALERTING | Level.LATE:
             return _late(row)
         case Level.DUE_TODAY:
-            return DeadlineStatus("due today", _cut_off(row), "today")
+            return DeadlineStatus("due today", cut_off(row), "today")
         case Level.NOT_DUE:
             return _not_due(row, as_of)
         case Level.CLOSED_ON_TIME:
@@ -118,7 +118,7 @@ def _late(row: Row) -> DeadlineStatus:
     tone = "alert" if standing.level is Level.ALERTING else "late"
     detail = read_when(row)
     if not standing.days_late:
-        return DeadlineStatus(lateness_label(row), detail or _cut_off(row), tone)
+        return DeadlineStatus(lateness_label(row), detail or cut_off(row), tone)
     return DeadlineStatus(f"+{days(standing.days_late, standing.unit)} late", detail, tone)
 
 
@@ -131,11 +131,12 @@ def _not_due(row: Row, as_of: datetime) -> DeadlineStatus:
     if standing.due_in is None:
         return DeadlineStatus("not due", "", "due")
     if standing.due_in == 0:
-        return DeadlineStatus("due today", _cut_off(row), "today")
+        return DeadlineStatus("due today", cut_off(row), "today")
     return DeadlineStatus(f"due in {standing.due_in}d", "", "due")
 
 
-def _cut_off(row: Row) -> str:
+def cut_off(row: Row) -> str:
+    """ "by 17:00 London"; "" for a deadline that ends with its day."""
     if row.deadline is None or row.deadline.cut_off is None:
         return ""
     return f"by {row.deadline.cut_off:%H:%M} {city(row.deadline.zone)}"
