@@ -16,7 +16,6 @@ from django.utils.html import escape
 
 from board.scoreboard.screen import BoardScreen, reading_times
 from board.web import labels
-from board.web.controls import filter_form
 from closing.scoreboard.row import Row
 
 MAX_PUSHED_ROWS = 60  # changed rows that are pushed; for more, every browser fetches its page anew
@@ -64,7 +63,6 @@ def screen_state(screen: BoardScreen) -> ScreenState:
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     # Otherwise the table has no column for the track record.
     tracked = any(row.track_record for row in screen.unfiltered.rows)
-    picks = screen.shared_part("picks", lambda: _select_fields(screen))
     return ScreenState(
         frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
         version=screen.version,
@@ -76,7 +74,7 @@ def screen_state(screen: BoardScreen) -> ScreenState:
             "chips": screen.chip_row(),
             "freshness": screen.freshness(),
             **screen.nav_counts(),
-            **picks,
+            **screen.select_fields(),
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         positions=positions,
@@ -86,15 +84,6 @@ def screen_state(screen: BoardScreen) -> ScreenState:
         rows=rows,
         screen=screen,
     )
-
-
-def _select_fields(screen: BoardScreen) -> dict[str, str]:
-    """The form's select fields, which offer the values of the rows, such as a new owner or country."""
-    form = filter_form(screen.unfiltered, screen.query)
-    return {
-        f"pick-{select_field.name}": screen.select_field(select_field)
-        for select_field in (*form.first, *form.more)
-    }
 
 
 def diff_event(before: ScreenState, after: ScreenState) -> bytes | None:

@@ -31,8 +31,7 @@ class Heading(Generic[T]):
 def headings(items: Iterable[T], by: str, groups: Sequence[GroupNode]) -> list[Heading[T]]:
     """The headings of a grouping of `board.web.board_query.GROUPINGS`, in the order of their first item.
 
-    Groups come as on the board: one that only holds another group becomes a prefix of its name, and one that holds
-    everything is left out unless it has entities of its own.
+    Groups come as on the board (`group_headings`).
     """
     items = list(items)
     if not items:

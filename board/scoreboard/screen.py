@@ -24,7 +24,7 @@ from board.scoreboard.upcoming import Calendars, upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
-from board.web.controls import SelectField
+from board.web.controls import filter_form
 from board.web.filters import chips, filter_board
 from board.web.layout import nav_counts
 from board.web.readers import Reader
@@ -118,9 +118,17 @@ class BoardScreen:
 
         return self.shared_part("chips", render)
 
-    def select_field(self, pick: SelectField) -> SafeString:
-        """One field of the form above the rows."""
-        return _rendered("board/web/_select_field.html", {"pick": pick})
+    def select_fields(self) -> dict[str, SafeString]:
+        """The fields of the form above the rows, which offer their values, by the id of the element."""
+
+        def render() -> dict[str, SafeString]:
+            form = filter_form(self.unfiltered, self.query)
+            return {
+                f"pick-{pick.name}": _rendered("board/web/_select_field.html", {"pick": pick})
+                for pick in (*form.first, *form.more)
+            }
+
+        return self.shared_part("picks", render)
 
     def freshness(self) -> SafeString:
         unread = "" if self.page.confirmed or not self.page.freshness else self.query.url("/", show="stale")
