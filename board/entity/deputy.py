@@ -60,8 +60,7 @@ def deputy(request: HttpRequest, board_request: BoardRequest, code: str) -> Http
             after={"deputy": person.email if person is not None else None},
         )
     text = f"{person.name or person.email} is the deputy" if person is not None else "Nobody is the deputy"
-    message = f"{text} of {entity.name} now."
-    messages.success(request, message)
+    messages.success(request, f"{text} of {entity.name} now.")
     return SeeOther(reverse("entity", args=[entity.code]))
 
 

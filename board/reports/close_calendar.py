@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection, first_under_open, sections
@@ -81,11 +81,7 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
         {row.calendar_id for row in rows if row.calendar_id is not None},
         range(days[0].year, days[-1].year + 2),
     )
-    parts = sections(
-        Scoreboard(unfiltered.month, unfiltered.as_of, rows, unfiltered.groups),
-        board_request.query.by,
-        unfiltered,
-    )
+    parts = sections(replace(unfiltered, rows=rows), board_request.query.by, unfiltered)
     all_drawn = len(rows) <= FOLD_THRESHOLD
     direct = {part.key: part.rows for part in parts}
     drawn = direct if all_drawn else first_under_open(direct, opened, FOLD_THRESHOLD)

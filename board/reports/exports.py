@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
 from django.http import HttpRequest, HttpResponse
@@ -62,8 +63,7 @@ def board_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
 def _displayed(board: Scoreboard, query: BoardQuery) -> Scoreboard:
     """The board with the rows that pass the filters, in the order of the screen."""
     shown = filter_board(board, query)
-    rows = [row for section in sections(shown, query.by) for row in section.rows]
-    return Scoreboard(shown.month, shown.as_of, rows, shown.groups, shown.warnings)
+    return replace(shown, rows=[row for section in sections(shown, query.by) for row in section.rows])
 
 
 def row_sheet(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
-from functools import cached_property
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -44,20 +44,13 @@ class _Periods:
         self.last = board_request.board()
         self.entities: dict[str, Row] = {}  # the last row of each entity, for its name and attributes
         self.cells: dict[str, dict[date, str]] = {}
-
-    @cached_property
-    def _order(self) -> Mapping[str, int]:
-        return {
-            row.code: index for index, row in enumerate(matching_rows(self.last, self.board_request.query))
-        }
+        self.matching = matching_rows(self.last, board_request.query)  # of the last month
+        self._order = {row.code: index for index, row in enumerate(self.matching)}
 
     def boards(self) -> Iterator[Scoreboard]:
         """Each month with the rows of the matrix, oldest first; filters on states apply to the last month."""
-        query, entities, as_of = (
-            self.board_request.query,
-            self.board_request.entities(),
-            self.board_request.as_of,
-        )
+        query, as_of = self.board_request.query, self.board_request.as_of
+        entities = self.board_request.entities()
         by_state = query.show != "all" or query.state or query.level
         all_at_once = len(self.last.rows) <= FOLD_THRESHOLD
         boards = take_snapshots(entities, self.months, as_of) if all_at_once else {}
@@ -73,7 +66,7 @@ class _Periods:
             for row in rows:
                 self.entities[row.code] = row
                 self.cells.setdefault(row.code, {})[month] = self._cell(row)
-            yield Scoreboard(month, as_of, rows, board.groups)
+            yield replace(board, rows=rows)
 
     def lines(self) -> list[Row]:
         """One row per entity, in the order of the screen."""
@@ -131,7 +124,6 @@ def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
             ]
 
     first, last = map(month_and_year, (periods.months[0], periods.months[-1]))
-    last_rows = matching_rows(periods.last, board_request.query)
     details = [
         ("Filters on states", "look at the last month"),
         ("Order", describe_order(board_request.query)),
@@ -152,6 +144,8 @@ def matrix_xlsx(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
             ((board.month, row) for board in periods.boards() for row in board.rows),
             [*entity_columns(periods.last), *standing_columns(board_request)],
         ),
-        about_sheet(board_request, periods.last, last_rows, ("Matrix of", f"{first} to {last}"), details),
+        about_sheet(
+            board_request, periods.last, periods.matching, ("Matrix of", f"{first} to {last}"), details
+        ),
     ]
     return xlsx_file(request, board_request, "matrix", sheets)
