@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -264,9 +264,7 @@ def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, Sc
         same_day = before.day == as_of.astimezone(board_request.reader.zone).date()
         if same_day and (cached.month, cached.generation) == (shown.month, shown.generation):
             continue
-        now = BoardRequest(
-            board_request.person, board_request.reader, board_request.query, as_of, as_of, month, month
-        )
+        now = replace(board_request, now=as_of, as_of=as_of, month=month, latest_month=month)
         changed.append((shared, _screen_state(now, shared.ids)))
     if changed:
         # Finds people who lost access before the changes just read: they must not get them.
