@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from board.reports.calendar_cells import CalendarCell, calendar_cell
-from board.reports.close_calendar import CalendarSection, CloseCalendar, Lane, PendingDeadline, close_calendar
+from board.reports.close_calendar import CloseCalendar, PendingDeadline, close_calendar
 from board.reports.report_page import omitted_message, render_report, toggled
 from board.scoreboard.table_sections import FOLD_THRESHOLD, BoardSection
 from board.web import labels
@@ -114,7 +114,7 @@ def calendar_page(request: HttpRequest, board_request: BoardRequest) -> HttpResp
         "nobody_waits": _no_deadline_reason(data),
         "behind": _late_box(data, board_request),
         "heads": _day_headings(data),
-        "groups": [_table_section(part, data, board_request, opened, path) for part in data.parts],
+        "groups": [_table_section(section, data, board_request, opened, path) for section in data.sections],
         "whole": data.all_drawn,
         "many": FOLD_THRESHOLD,
         "legend": _legend(data),
@@ -225,9 +225,9 @@ def _legend(data: CloseCalendar) -> list[tuple[str, str, str, str]]:
 
 
 def _table_section(
-    part: CalendarSection, data: CloseCalendar, board_request: BoardRequest, opened: Sequence[str], path: str
+    section: BoardSection, data: CloseCalendar, board_request: BoardRequest, opened: Sequence[str], path: str
 ) -> CalendarTableSection:
-    section = part.section
+    rows = data.drawn.get(section.key)
     toggle_url = ""
     if not data.all_drawn and section.rows:
         own = [("open", key) for key in toggled(opened, section.key)]
@@ -235,10 +235,10 @@ def _table_section(
     return CalendarTableSection(
         section,
         section.name or ("" if data.all_drawn else "All entities"),
-        part.open,
-        [_table_row(lane, data, board_request) for lane in part.lanes],
+        rows is not None,
+        [_table_row(row, data, board_request) for row in rows or ()],
         toggle_url,
-        omitted_message(part.left),
+        omitted_message(len(section.rows) - len(rows)) if rows is not None else "",
     )
 
 
@@ -248,8 +248,8 @@ def _url(row: Row, board_request: BoardRequest) -> str:
     )
 
 
-def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> CalendarTableRow:
-    row, deadline = lane.row, lane.row.deadline
+def _table_row(row: Row, data: CloseCalendar, board_request: BoardRequest) -> CalendarTableRow:
+    deadline = row.deadline
     return CalendarTableRow(
         row,
         _url(row, board_request),
@@ -259,5 +259,5 @@ def _table_row(lane: Lane, data: CloseCalendar, board_request: BoardRequest) -> 
         labels.deadline_status(row, board_request.as_of, board_request.reader.zone),
         labels.short_day(deadline.due_on) if deadline is not None else "–" if row.not_due else "",
         f"{deadline.label} {labels.cut_off(row)}".strip() if deadline is not None else "",
-        [calendar_cell(day, row, data.today) for day in lane.days],
+        [calendar_cell(day, row, data.today) for day in data.timelines[row.entity_id]],
     )

@@ -24,24 +24,6 @@ _WEEKDAYS = WorkdayCalendar("Monday to Friday")
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """The days of one entity."""
-
-    row: Row
-    days: Sequence[TimelineDay]
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarSection:
-    """A heading with the lanes directly below it; `left` counts the rows of an open one that are not drawn."""
-
-    section: BoardSection
-    lanes: Sequence[Lane]
-    open: bool = True
-    left: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class PendingDeadline:
     """An upcoming deadline with its open rows, those at risk first."""
 
@@ -55,14 +37,17 @@ class CloseCalendar:
     """A month's close as days by entities, and the upcoming deadlines.
 
     `board` is the month with every row that the person may see, before any filter; `rows` are those that pass the
-    filters, and `all_drawn` says whether all of them are drawn. `today` is the reader's.
+    filters, and `all_drawn` says whether all of them are drawn. `drawn` are the rows drawn under each open heading,
+    by its key, and `timelines` the days of each of them, by entity. `today` is the reader's.
     """
 
     board: Scoreboard
     rows: Sequence[Row]
     today: date
     days: Sequence[date]
-    parts: Sequence[CalendarSection]
+    sections: Sequence[BoardSection]
+    drawn: Mapping[str, Sequence[Row]]
+    timelines: Mapping[int, Sequence[TimelineDay]]
     pending_deadlines: Sequence[PendingDeadline]
     all_drawn: bool
 
@@ -92,19 +77,16 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
     )
     default_first = _default_first(rows, calendars)
 
-    def lane(row: Row) -> Lane:
+    def days_of(row: Row) -> list[TimelineDay]:
         calendar = _calendar(row, calendars)
         first = first_workday_number(row, calendar)
-        return Lane(
+        return timeline(
             row,
-            timeline(
-                row,
-                days,
-                calendar,
-                today=local_date(board_request.as_of, zone_named(row.zone)),
-                first_is=default_first if first is None else first,
-                changes=changes.get(row.period_id or 0, ()),
-            ),
+            days,
+            calendar,
+            today=local_date(board_request.as_of, zone_named(row.zone)),
+            first_is=default_first if first is None else first,
+            changes=changes.get(row.period_id or 0, ()),
         )
 
     return CloseCalendar(
@@ -112,15 +94,9 @@ def close_calendar(board_request: BoardRequest, opened: Sequence[str] = ()) -> C
         rows,
         today,
         days,
-        [
-            CalendarSection(
-                part,
-                [lane(row) for row in drawn.get(part.key, ())],
-                part.key in drawn,
-                len(part.rows) - len(drawn[part.key]) if part.key in drawn else 0,
-            )
-            for part in parts
-        ],
+        parts,
+        drawn,
+        {row.entity_id: days_of(row) for row in shown},
         [
             _pending_deadline(day, section_rows, board_request, calendars)
             for day, section_rows in next_deadlines(rows)
