@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Subquery
@@ -41,104 +41,83 @@ def reopening_notices(context: EvaluationContext) -> list[Notice]:
         .exclude(Exists(Notice.objects.filter(change=OuterRef("pk"))))
         .order_by("seen_at", "pk")
         .annotate(
+            entity=F("period__entity"),
+            zone=F("period__entity__zone"),
+            last_day=F("period__last_day"),
+            state_now=F("period__state"),
+            days_late=F("period__flag__days_late"),
             due_on=Subquery(due.values("due_on")[:1]),
             version=Subquery(due.values("policy_version")[:1]),
         )
-        .values_list(
-            "pk",
-            "period",
-            "period__entity",
-            "previous_state",
-            "state",
-            "period__state",
-            "period__flag__days_late",
-            "due_on",
-            "version",
-            "seen_at",
-            "period__last_day",
-            "period__entity__zone",
-        )
     )
-    rows = [  # not of an entity that was added while this evaluation runs
+    rows: list[Any] = [  # not of an entity that was added while this evaluation runs
         row
         for row in reopenings
-        if row[2] in context.entities and after_period_end(row[9], row[10], zone_named(row[11]))
+        if row.entity in context.entities
+        and after_period_end(row.seen_at, row.last_day, zone_named(row.zone))
     ]
     if not rows:
         return []
-    changes = changes_by_period(sorted({row[1] for row in rows}), as_of)
-    folded = {row[1]: fold(changes[row[1]], context.policies[row[2]].judging) for row in rows}
+    changes = changes_by_period(sorted({row.period_id for row in rows}), as_of)
+    folded = {
+        row.period_id: fold(changes[row.period_id], context.policies[row.entity].judging) for row in rows
+    }
     notices = []
-    for change, period, entity, was, became, state, days_late, due_on, version, seen_at, *_ in rows:
-        closed, reading = context.policies[entity].judging.counts_as_closed, context.readings[entity]
-        if (
-            was is None
-            or not closed(PeriodState(was))
-            or closed(PeriodState(became))
-            or closed(PeriodState(state))
-            or not _lasted(folded[period], seen_at)
-        ):
-            continue
-        notices.append(
-            Notice(
-                kind=NoticeKind.REOPENED.value,
-                period_id=period,
-                change_id=change,
-                reason=NoticeReason.CLOSE_UNDONE.value,
-                raised_at=as_of,
-                state=state,
-                days_late=days_late or 0,
-                due_on=due_on,
-                read_at=reading.read_at,
-                fresh=reading.fresh,
-                policy_version_id=version,
-            )
-        )
+    for row in rows:
+        closed = context.policies[row.entity].judging.counts_as_closed
+        was, became, now = map(PeriodState, (row.previous_state, row.state, row.state_now))
+        still_undone = closed(was) and not closed(became) and not closed(now)
+        if still_undone and _lasted(folded[row.period_id], row.seen_at):
+            notices.append(_notice(NoticeReason.CLOSE_UNDONE, row, now, context, change_id=row.pk))
     return notices + _permanent_reopenings(rows, folded, context)
 
 
 def _permanent_reopenings(
-    rows: Sequence[tuple[Any, ...]], folded: Mapping[int, PeriodHistory], context: EvaluationContext
+    rows: Sequence[Any], folded: Mapping[int, PeriodHistory], context: EvaluationContext
 ) -> list[Notice]:
     """The notices of permanent closes that were undone; `rows` are those of `reopening_notices`."""
     newest = {
-        row[1]: (row, times)
+        row.period_id: (row, times)
         for row in rows
-        for times, undone_at in enumerate(_permanent_undone(folded[row[1]], row[10], row[11]), start=1)
-        if undone_at == row[9]
+        for times, undone_at in enumerate(_permanent_undone(folded[row.period_id], row), start=1)
+        if undone_at == row.seen_at
     }
     if not newest:
         return []
-    kind = NoticeKind.PERMANENT_REOPENED.value
-    earlier = Notice.objects.filter(kind=kind, period__in=newest).order_by("episode")
-    last = {row.period_id: (row.episode, row.raised_at) for row in earlier}
+    earlier = Notice.objects.filter(kind=NoticeKind.PERMANENT_REOPENED.value, period__in=newest)
+    last = {notice.period_id: notice for notice in earlier.order_by("episode")}
     notices = []
-    for period, ((_, _, entity, _, became, _, days_late, due_on, version, *_), times) in newest.items():
-        episode, raised_at = last.get(period, (0, None))
-        reading = context.readings[entity]
-        if times <= episode or (raised_at is not None and context.as_of - raised_at < HOLD_DOWN):
-            continue
-        notices.append(
-            Notice(
-                kind=kind,
-                period_id=period,
-                episode=times,
-                reason=NoticeReason.PERMANENT_UNDONE.value,
-                raised_at=context.as_of,
-                state=became,
-                days_late=days_late or 0,
-                due_on=due_on,
-                read_at=reading.read_at,
-                fresh=reading.fresh,
-                policy_version_id=version,
-            )
-        )
+    for period, (row, times) in newest.items():
+        before = last.get(period)
+        if before is None or (before.episode < times and context.as_of - before.raised_at >= HOLD_DOWN):
+            became = PeriodState(row.state)
+            notices.append(_notice(NoticeReason.PERMANENT_UNDONE, row, became, context, episode=times))
     return notices
 
 
-def _permanent_undone(history: PeriodHistory, last_day: date, zone: str) -> list[datetime]:
+def _notice(
+    reason: NoticeReason, row: Any, state: PeriodState, context: EvaluationContext, **fields: int
+) -> Notice:
+    permanent, reading = reason is NoticeReason.PERMANENT_UNDONE, context.readings[row.entity]
+    return Notice(
+        kind=(NoticeKind.PERMANENT_REOPENED if permanent else NoticeKind.REOPENED).value,
+        period_id=row.period_id,
+        reason=reason.value,
+        raised_at=context.as_of,
+        state=state.value,
+        days_late=row.days_late or 0,
+        due_on=row.due_on,
+        read_at=reading.read_at,
+        fresh=reading.fresh,
+        policy_version_id=row.version,
+        **fields,
+    )
+
+
+def _permanent_undone(history: PeriodHistory, row: Any) -> list[datetime]:
     """The moments after a period's end at which its permanent close was seen undone, oldest first."""
-    return [at for at in history.permanent_undone if after_period_end(at, last_day, zone_named(zone))]
+    zone = zone_named(row.zone)
+    return [at for at in history.permanent_undone if after_period_end(at, row.last_day, zone)]
 
 
 def _lasted(history: PeriodHistory, undone_at: datetime) -> bool:
