@@ -15,6 +15,11 @@ from entities.models import Group, Person
 from infra.secrets import decrypt_secret, encrypt_secret
 
 
+def channel_of(destination: int) -> str:
+    """The name of a destination's channel in the outbox, by the destination's id."""
+    return f"place-{destination}"
+
+
 class Destination(models.Model):
     """A recipient besides people: a Teams or Slack channel, or a program that accepts signed webhooks.
 
@@ -59,7 +64,7 @@ class Destination(models.Model):
     @property
     def channel(self) -> str:
         """The name of its channel in the outbox."""
-        return f"place-{self.pk}"
+        return channel_of(self.pk)
 
     @property
     def url(self) -> str:

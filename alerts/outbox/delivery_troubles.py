@@ -33,8 +33,8 @@ def notify_troubles(as_of: datetime) -> int:
 
 def _messages(trouble: Trouble, as_of: datetime) -> Sequence[Delivery]:
     if trouble.destination is None:
-        destinations = Destination.objects.filter(enabled=True).order_by("pk")
-        return [new_delivery(as_of, as_of, destination=row, trouble=trouble) for row in destinations]
+        destinations = Destination.objects.filter(enabled=True).order_by("pk").values_list("pk", flat=True)
+        return [new_delivery(as_of, as_of, destination=pk, trouble=trouble) for pk in destinations]
     if not trouble.destination.enabled:
         return []
     people = destination_administrators(trouble.destination)

@@ -11,31 +11,25 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db.models import Q
 
-from alerts.models import Delivery, Destination
+from alerts.models import Delivery
+from alerts.models.destination import channel_of
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.preferences import notification_hours_of
 from closing.judging.notification_schedule import Cadence, NotificationHours, next_send_at
 
 # Between two messages to one person or destination (05-reliability A8).
 MIN_MESSAGE_SPACING = timedelta(minutes=5)
-PersonCadence = tuple[int, Cadence]  # a person's id and the cadence of a message to them
 # The recipient or the destination of a message, by id, and its cadence.
 MessageKey = tuple[int | None, int | None, Cadence]
 
 
-def open_messages(
-    people: Collection[PersonCadence], destinations: Collection[Destination], context: EvaluationContext
-) -> dict[MessageKey, Delivery]:
-    """The message of each person and cadence, and of each destination, that takes more lines.
+def open_messages(keys: Collection[MessageKey], context: EvaluationContext) -> dict[MessageKey, Delivery]:
+    """The message of each key that takes more lines, those of destinations first.
 
     It is one that was not tried yet, or a new one. A new one is due at the time that its cadence and the person's
     notification hours give, or at once to a destination, and MIN_MESSAGE_SPACING from every other message to them.
     """
-    to_destination = {(None, row.pk, Cadence.IMMEDIATE): row for row in destinations}
-    keys: list[MessageKey] = [
-        *to_destination,
-        *((person, None, cadence) for person, cadence in sorted(people)),
-    ]
+    keys = sorted(keys, key=lambda key: (key[0] or 0, key[1] or 0, key[2]))
     waiting = (
         Delivery.objects.select_for_update(of=("self",), skip_locked=True)
         .filter(_to_these(keys), state=Delivery.State.WAITING, attempts=0, trouble=None)
@@ -49,13 +43,13 @@ def open_messages(
     if new:
         due_at = _due_times(new, context)
         created = [
-            new_delivery(context.as_of, due_at[key], destination=to_destination[key])
-            if key in to_destination
-            else new_delivery(context.as_of, due_at[key], recipient_id=key[0], rhythm=key[2].value)
+            new_delivery(
+                context.as_of, due_at[key], destination=key[1], recipient_id=key[0], rhythm=key[2].value
+            )
             for key in new
         ]
         messages |= dict(zip(new, Delivery.objects.bulk_create(created), strict=True))
-    return messages
+    return {key: messages[key] for key in keys}
 
 
 def _to_these(keys: Collection[MessageKey]) -> Q:
@@ -135,10 +129,10 @@ def _after(taken: Collection[datetime], moment: datetime) -> datetime:
 
 
 def new_delivery(
-    as_of: datetime, due_at: datetime, *, destination: Destination | None = None, **fields: object
+    as_of: datetime, due_at: datetime, *, destination: int | None = None, **fields: object
 ) -> Delivery:
-    """An unsaved message to a destination, or to the recipient among the fields."""
+    """An unsaved message to a destination, by its id, or to the recipient among the fields."""
     uid = uuid4()
     if destination is not None:
-        fields |= {"channel": destination.channel, "destination": destination}
+        fields |= {"channel": channel_of(destination), "destination_id": destination}
     return Delivery(uid=uid, made_at=as_of, due_at=due_at, message_id=message_id(uid), **fields)

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from functools import cache
-from uuid import uuid4
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, MessageReason, Notice
 from alerts.notices.notice_specs import kinds_where, spec_of
-from alerts.routing.batching import PersonCadence, message_id, open_messages
+from alerts.routing.batching import MessageKey, new_delivery, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import chosen_cadences
@@ -34,17 +33,16 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
         return
     context = EvaluationContext(as_of)
     cadences = current_cadences(lines, context)
-    moved: dict[PersonCadence, list[int]] = defaultdict(list)
+    moved: dict[MessageKey, list[int]] = defaultdict(list)
     switched_off: dict[int, list[DeliveryLine]] = defaultdict(list)
     for line in lines:
         person, cadence = line.recipient_id or 0, cadences[line.pk]
         if cadence is Cadence.NEVER:
             switched_off[person].append(line)
         elif cadence is not before[line.delivery_id]:
-            moved[person, cadence].append(line.pk)
-    messages = open_messages(moved, (), context)
-    for (person, cadence), moving in moved.items():
-        DeliveryLine.objects.filter(pk__in=moving).update(delivery=messages[person, None, cadence])
+            moved[person, None, cadence].append(line.pk)
+    for key, message in open_messages(moved, context).items():
+        DeliveryLine.objects.filter(pk__in=moved[key]).update(delivery=message)
     for person, left_out in switched_off.items():
         _leave_out(person, left_out, as_of)
     empty = Delivery.objects.filter(pk__in=before).exclude(
@@ -72,19 +70,12 @@ def current_cadences(lines: Collection[DeliveryLine], context: EvaluationContext
 
 def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) -> None:
     """Move the lines to a new message that is cancelled, so that the history shows why they were not sent."""
-    uid = uuid4()
-    cancelled = Delivery.objects.create(
-        uid=uid,
-        recipient_id=person,
-        state=Delivery.State.CANCELLED,
-        made_at=as_of,
-        due_at=as_of,
-        ended_at=as_of,
-        message_id=message_id(uid),
-        words=LineReason.RECIPIENT_UNSUBSCRIBED,
-    )
+    reason = LineReason.RECIPIENT_UNSUBSCRIBED
+    cancelled = new_delivery(as_of, as_of, recipient_id=person, ended_at=as_of, words=reason)
+    cancelled.state = Delivery.State.CANCELLED
+    cancelled.save()
     DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(
-        delivery=cancelled, left_out=LineReason.RECIPIENT_UNSUBSCRIBED
+        delivery=cancelled, left_out=reason
     )
 
 

@@ -14,7 +14,7 @@ from django.db.models import Max
 from alerts.models import Delivery, DeliveryLine, Notice
 from alerts.notices.notice_specs import spec_of
 from alerts.routing.alert_policy import EffectiveAlertRules
-from alerts.routing.batching import PersonCadence, open_messages
+from alerts.routing.batching import MessageKey, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_by_notice
 from alerts.routing.preferences import CadenceChoices, chosen_cadences
@@ -33,12 +33,11 @@ def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall
     if not notices:
         return 0
     entity_ids = entities_by_notice(notices, context)
-    posted = {} if fall_back else _destinations_by_notice(notices, entity_ids, context)
+    lines = {} if fall_back else _lines_to_destinations(notices, entity_ids, context)
     audiences = load_audiences({pk for ids in entity_ids.values() for pk in ids}, context.role_holders)
     people = _recipients_by_notice(notices, entity_ids, audiences, context, fall_back=fall_back)
     chosen = chosen_cadences({person for ids in people.values() for person in ids})
     rules = cache(context.alert_policies.rules_of)
-    lines: dict[PersonCadence, list[int]] = defaultdict(list)
     for notice in notices:
         own_rules = [rules(audiences[pk].path) for pk in entity_ids[notice.pk]]
         cadences = _cadences(notice, people[notice.pk], own_rules, chosen)
@@ -47,20 +46,12 @@ def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall
             administrators = people[notice.pk] if fall_back else context.role_holders.superusers
             cadences = _cadences(notice, administrators, [], {})
         for person, cadence in cadences.items():
-            lines[person, cadence].append(notice.pk)
-    destinations = [row for row in context.destinations if row.pk in posted]
-    deliveries = open_messages(lines, destinations, context)
+            lines.setdefault((person, None, cadence), []).append(notice.pk)
+    deliveries = open_messages(lines, context)
     DeliveryLine.objects.bulk_create(
-        [
-            DeliveryLine(delivery=deliveries[None, row.pk, Cadence.IMMEDIATE], notice_id=pk, destination=row)
-            for row in destinations
-            for pk in posted[row.pk]
-        ]
-        + [
-            DeliveryLine(delivery=deliveries[person, None, cadence], notice_id=pk, recipient_id=person)
-            for person, cadence in sorted(lines)
-            for pk in lines[person, cadence]
-        ]
+        DeliveryLine(delivery=message, notice_id=pk, recipient_id=key[0], destination_id=key[1])
+        for key, message in deliveries.items()
+        for pk in lines[key]
     )
     return len(deliveries)
 
@@ -189,11 +180,11 @@ def _outage_lines(notices: Sequence[Notice], reader: str) -> dict[int | None, se
     return readers
 
 
-def _destinations_by_notice(
+def _lines_to_destinations(
     notices: Sequence[Notice], entity_ids: Mapping[int, Sequence[int]], context: EvaluationContext
-) -> dict[int, list[int]]:
-    """The notices that each destination receives, both by id; destinations without one are left out."""
-    received: dict[int, list[int]] = defaultdict(list)
+) -> dict[MessageKey, list[int]]:
+    """The notices that each destination receives, by id; destinations without one are left out."""
+    received: dict[MessageKey, list[int]] = defaultdict(list)
     # The end of trouble goes where the trouble went.
     ended = (spec_of(notice.kind).ends for notice in notices if _ends_outage(notice))
     kinds = {notice.kind for notice in notices}.union(*ended)
@@ -212,5 +203,5 @@ def _destinations_by_notice(
             elif _ends_problem(notice):
                 chosen = chosen and row.pk in problems[notice.period_id]
             if chosen:
-                received[row.pk].append(notice.pk)
+                received[None, row.pk, Cadence.IMMEDIATE].append(notice.pk)
     return received

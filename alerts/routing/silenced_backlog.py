@@ -51,9 +51,8 @@ def requeue_after_silence(context: EvaluationContext) -> int:
 def requeue_lines(lines: Sequence[DeliveryLine], context: EvaluationContext) -> int:
     """Move lines that were left out into the next message to each reader; returns the number of these messages.
 
-    The recipient, destination and notice of each line must be loaded.
+    The notice of each line must be loaded.
     """
-    destinations = {line.destination.pk: line.destination for line in lines if line.destination is not None}
     to_people = [line for line in lines if line.recipient_id is not None]
     cadences = current_cadences(to_people, context) if to_people else {}
     switched_off = [pk for pk, cadence in cadences.items() if cadence is Cadence.NEVER]
@@ -63,11 +62,9 @@ def requeue_lines(lines: Sequence[DeliveryLine], context: EvaluationContext) -> 
         cadence = cadences.get(line.pk, Cadence.IMMEDIATE)
         if cadence is not Cadence.NEVER:
             moved[line.recipient_id, line.destination_id, cadence].append(line)
-    people = {(person, cadence) for person, _, cadence in moved if person is not None}
-    messages = open_messages(people, list(destinations.values()), context)
-    for key, own in moved.items():
-        for line in own:
-            line.delivery, line.left_out = messages[key], ""
+    for key, message in open_messages(moved, context).items():
+        for line in moved[key]:
+            line.delivery, line.left_out = message, ""
     DeliveryLine.objects.bulk_update(
         [line for own in moved.values() for line in own], ["delivery", "left_out"]
     )
