@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from alerts.mail.message_lookups import MessageLookups, load_lookups, message_context, reopening_changes
+from alerts.mail.message_lookups import MessageLookups, load_lookups, message_context, reopening_moments
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.mail.trouble_notes import trouble_content
@@ -31,8 +31,7 @@ def post_content(
         lookups = load_lookups(ids, [])
     name, group = one_line(destination.name), one_line(destination.group.name)
     why = f"Posted here because “{name}” receives the notifications of {group}."
-    changes = reopening_changes(items)
-    return build_content(items, message_context(items, changes, as_of, lookups, zone=zone, why=why))
+    return build_content(items, message_context(lookups, reopening_moments(items), as_of, zone=zone, why=why))
 
 
 def build_test_post(destination: Destination, by: str, as_of: datetime) -> MessageContent:

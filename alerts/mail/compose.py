@@ -17,7 +17,7 @@ from alerts.mail.message_lookups import (
     MessageLookups,
     load_lookups,
     message_context,
-    reopening_changes,
+    reopening_moments,
     why_received,
 )
 from alerts.mail.rows import TextLink
@@ -30,7 +30,6 @@ from alerts.notices.notice_specs import spec_of
 from alerts.sanitize import header_line
 from closing.judging.notification_schedule import Cadence
 from entities.models import Person
-from periods.models import StateChange
 
 _DIGEST_PREFIXES = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
 _MANDATORY_NOTE = "Alerts and reopenings cannot be switched off."
@@ -47,27 +46,22 @@ def compose_mail(
     `lookups` may hold the data of many mails; where it does not cover this one, the data are loaded here.
     """
     person = delivery.person
-    changes = reopening_changes(items)
+    reopened_at = reopening_moments(items)
     if delivery.trouble is not None:
         content = trouble_content(delivery.trouble, as_of, person.zone)
     else:
         ids = {row.entity_id for item in items for row in item.rows}
         if lookups is None or not lookups.covers(ids, person.pk):
             lookups = load_lookups(ids, [person.pk])
-        owned = {pk for pk in ids if lookups.entities[pk].owner == person.pk}
-        deputised = {pk for pk in ids if lookups.entities[pk].deputy == person.pk} - owned
-        paths = {pk: lookups.entities[pk].path for pk in ids}
-        why = why_received(items, owned, deputised, paths, lookups.roles_by_person[person.pk])
-        content = build_content(
-            items, message_context(items, changes, as_of, lookups, zone=person.zone, why=why)
-        )
-        content = _personal_content(content, delivery, items)
+        why = why_received(items, person.pk, lookups)
+        context = message_context(lookups, reopened_at, as_of, zone=person.zone, why=why)
+        content = _personal_content(build_content(items, context), delivery, items)
     mail = EmailMultiAlternatives(
         subject=header_line(content.subject),
         body=render_text(content),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[recipient_header(person)],
-        headers=_headers(delivery, items, changes, as_of),
+        headers=_headers(delivery, items, reopened_at, as_of),
     )
     mail.attach_alternative(render_html(content), "text/html")
     return mail
@@ -100,7 +94,7 @@ def render_html(content: MessageContent) -> str:
 def _headers(
     delivery: Delivery,
     items: Sequence[DeliverableNotice],
-    changes: Mapping[int, StateChange],
+    reopened_at: Mapping[int, datetime],
     as_of: datetime,
 ) -> dict[str, str]:
     host = urlsplit(settings.PUBLIC_BASE_URL).hostname or "localhost"
@@ -113,20 +107,20 @@ def _headers(
     }
     if delivery.trouble is None:
         headers |= unsubscribe_headers(delivery.person, {item.notice.kind for item in items})
-    if root := _thread(items, changes, host):
+    if root := _thread(items, reopened_at, host):
         headers |= {"In-Reply-To": root, "References": root}
     return headers
 
 
-def _thread(items: Sequence[DeliverableNotice], changes: Mapping[int, StateChange], domain: str) -> str:
+def _thread(items: Sequence[DeliverableNotice], reopened_at: Mapping[int, datetime], domain: str) -> str:
     """The id that all mails of one episode reply to, for a mail about one episode; no message has this id."""
     # A group's close belongs to no entity's thread.
     entity_notices = [item for item in items if isinstance(item, EntityNotice)]
-    episodes = {_episode(item.notice, changes) for item in entity_notices or items}
+    episodes = {_episode(item.notice, reopened_at) for item in entity_notices or items}
     return f"<{episodes.pop()}@{domain}>" if len(episodes) == 1 else ""
 
 
-def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
+def _episode(notice: Notice, reopened_at: Mapping[int, datetime]) -> str:
     """The name of the episode of a notice; a reopening belongs to the episode that it begins."""
     if notice.connection_id is not None:
         return f"connection-{notice.connection_id}-{notice.kind}-{notice.episode}"
@@ -134,9 +128,9 @@ def _episode(notice: Notice, changes: Mapping[int, StateChange]) -> str:
         return f"group-{notice.group_id}-{notice.month:%Y-%m}"
     if thread := spec_of(notice.kind).thread:
         return f"period-{notice.period_id}-{thread}"
-    change, episode = changes.get(notice.change_id or 0), notice.episode or 1
-    if change is not None:
-        before = Overrun.objects.filter(period=notice.period_id, opened_at__lt=change.seen_at)
+    episode = notice.episode or 1
+    if notice.pk in reopened_at:
+        before = Overrun.objects.filter(period=notice.period_id, opened_at__lt=reopened_at[notice.pk])
         episode = 1 + before.count()
     return f"period-{notice.period_id}-{episode}"
 

@@ -10,25 +10,13 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from alerts.mail.rows import MessageContext, OwnerContact
+from alerts.mail.rows import EntityLookup, MessageContext
 from alerts.notices.entries import DeliverableNotice
 from alerts.routing.alert_policy import load_alert_policies
 from alerts.sanitize import one_line
-from closing.judging.notice_rules import ESCALATE_AFTER
 from closing.phrasing import reader_zone
 from entities.models import LegalEntity, Membership
 from periods.models import StateChange
-
-
-class EntityLookup(NamedTuple):
-    """An entity's owner, the path of its group, the owner's deputy, and the days late of each escalation step."""
-
-    owner: int | None
-    owner_name: str
-    owner_email: str
-    path: str
-    deputy: int | None = None
-    steps: tuple[int, ...] = ESCALATE_AFTER
 
 
 class HeldRole(NamedTuple):
@@ -84,59 +72,36 @@ _ROLES = (
 )
 
 
-def reopening_changes(items: Sequence[DeliverableNotice]) -> dict[int, StateChange]:
-    """The changes that undid a close, by id."""
-    ids = {item.notice.change_id for item in items if item.notice.change_id is not None}
-    return StateChange.objects.in_bulk(ids) if ids else {}
+def reopening_moments(items: Sequence[DeliverableNotice]) -> dict[int, datetime]:
+    """When each reopening was seen, by the id of its notice."""
+    notice_of = {item.notice.change_id: item.notice.pk for item in items if item.notice.change_id is not None}
+    seen = StateChange.objects.filter(pk__in=notice_of).values_list("pk", "seen_at")
+    return {notice_of[change]: seen_at for change, seen_at in seen}
 
 
 def message_context(
-    items: Sequence[DeliverableNotice],
-    changes: Mapping[int, StateChange],
-    as_of: datetime,
-    lookups: MessageLookups,
-    *,
-    zone: str,
-    why: str,
+    lookups: MessageLookups, reopened_at: Mapping[int, datetime], as_of: datetime, *, zone: str, why: str
 ) -> MessageContext:
     """The context of a message's text; `lookups` covers its entities."""
     zone_info, zone_name = reader_zone(zone)
-    entities = {pk: lookups.entities[pk] for pk in {row.entity_id for item in items for row in item.rows}}
-    return MessageContext(
-        as_of=as_of,
-        zone=zone_info,
-        zone_name=zone_name,
-        base_url=settings.PUBLIC_BASE_URL,
-        why=why,
-        owners={pk: OwnerContact(row.owner_name, row.owner_email) for pk, row in entities.items()},
-        groups={pk: row.path.strip("/").split("/") for pk, row in entities.items()},
-        steps={pk: row.steps for pk, row in entities.items()},
-        reopened_at={
-            item.notice.pk: change.seen_at
-            for item in items
-            if (change := changes.get(item.notice.change_id or 0)) is not None
-        },
-    )
+    base_url = settings.PUBLIC_BASE_URL
+    return MessageContext(as_of, zone_info, zone_name, base_url, why, lookups.entities, reopened_at)
 
 
-def why_received(
-    items: Sequence[DeliverableNotice],
-    owned: set[int],
-    deputised: set[int],
-    paths: Mapping[int, str],
-    memberships: Sequence[HeldRole],
-) -> str:
+def why_received(items: Sequence[DeliverableNotice], person: int, lookups: MessageLookups) -> str:
     """Why a person receives a message: as owner, finance or deputy, or by a role that covers the other entities."""
     names = {row.entity_id: one_line(row.name) or row.code for item in items for row in item.rows}
+    owned = {pk for pk in names if lookups.entities[pk].owner == person}
+    deputised = {pk for pk in names if lookups.entities[pk].deputy == person} - owned
     reasons, reached = [], set(owned)
     if owned:
         reasons.append(f"as owner of {_of_which(owned, names)}")
     by_role: dict[str, list[tuple[str, set[int]]]] = {role.value: [] for role in _ROLES}
-    for held in memberships:
+    for held in lookups.roles_by_person[person]:
         covered = {
             pk
-            for pk, path in paths.items()
-            if pk == held.entity or (held.path and path.startswith(held.path))
+            for pk in names
+            if pk == held.entity or (held.path and lookups.entities[pk].path.startswith(held.path))
         }
         by_role[held.role].append((one_line(held.entity_name or held.group_name), covered))
     for role in _ROLES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -24,20 +25,22 @@ MAX_TEXT_LENGTH = 300  # letters of a text that a person or an ERP wrote
 _MOST_NAMES = 10  # entities of one event
 
 
-@dataclass(frozen=True, slots=True)
-class OwnerContact:
-    """The owner of an entity, and their address."""
+class EntityLookup(NamedTuple):
+    """An entity's owner, the path of its group, the owner's deputy, and the days late of each escalation step."""
 
-    name: str
-    email: str
+    owner: int | None
+    owner_name: str
+    owner_email: str
+    path: str
+    deputy: int | None = None
+    steps: Sequence[int] = ESCALATE_AFTER
 
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
     """The data that the text needs beside the items: the reader's zone, the reason they receive it, and the moment.
 
-    `owners`, `groups` (codes from the root down) and `steps` (days late of each) are by entity; `reopened_at` holds
-    when each reopening was seen, by notice.
+    `reopened_at` holds when each reopening was seen, by notice.
     """
 
     as_of: datetime
@@ -45,10 +48,12 @@ class MessageContext:
     zone_name: str
     base_url: str
     why: str
-    owners: Mapping[int, OwnerContact] = field(default_factory=dict)
-    groups: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    entities: Mapping[int, EntityLookup] = field(default_factory=dict)
     reopened_at: Mapping[int, datetime] = field(default_factory=dict)
-    steps: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+    def entity(self, row: Row) -> EntityLookup:
+        """The data of a row's entity; of one that was not looked up those of the row."""
+        return self.entities.get(row.entity_id) or EntityLookup(None, row.owner, "", "")
 
     def when(self, moment: datetime) -> str:
         """A moment in the reader's zone, with its day: a mail may be read on a later one."""
@@ -190,7 +195,7 @@ def _escalation(case: EntityMonth, context: MessageContext) -> str:
     """The step reached, by the group's steps of now; a step that no longer exists has its number only."""
     if not case.step:
         return ""
-    steps = context.steps.get(case.row.entity_id, ESCALATE_AFTER)
+    steps = context.entity(case.row).steps
     if case.step > len(steps):
         return f"Step {case.step}."
     days = phrasing.days_in_words(steps[case.step - 1], case.row.standing.unit)
@@ -255,8 +260,8 @@ def _acknowledged(row: Row, context: MessageContext) -> str:
 
 
 def _owner(row: Row, context: MessageContext) -> MessageDetail:
-    owner = context.owners.get(row.entity_id, OwnerContact(row.owner, ""))
-    name, email = one_line(owner.name), one_line(owner.email, 254)
+    entity = context.entity(row)
+    name, email = one_line(entity.owner_name), one_line(entity.owner_email, 254)
     if not name and not email:
         return MessageDetail("Owner", "No owner.")
     if not email:

@@ -6,16 +6,25 @@ escapes all of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from textwrap import wrap
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from alerts.mail.grouping import group_into_sections
 from alerts.mail.rows import MessageContext, MessageRow, TextLink, entity_row, multi_entity_row
-from alerts.notices.entries import SHORT_NAME, DeliverableNotice, EntityMonth, EntityMonths
+from alerts.notices.entity_sections import OTHER
+from alerts.notices.entries import (
+    SHORT_NAME,
+    DeliverableNotice,
+    EntityMonth,
+    EntityMonths,
+    EntityNotice,
+    MultiEntityNotice,
+)
+from alerts.notices.event_sections import OTHER_EVENTS
+from alerts.notices.notice_specs import spec_of
 from alerts.notices.spec import Entry, SectionSpec
 from alerts.sanitize import one_line
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
@@ -58,7 +67,7 @@ class MessageContent:
 
 def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -> MessageContent:
     """The content of a message about these items; `items` is not empty."""
-    month_sections, event_sections = group_into_sections(items)
+    month_sections, event_sections = _group_into_sections(items)
     alone = len(month_sections) + len(event_sections) == 1
     reserved = [min(len(cases), MIN_ROWS_A_SECTION) for cases in month_sections.values()]
     room, parts = MAX_ROWS, []
@@ -79,6 +88,44 @@ def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -
         why=context.why,
         home=TextLink("Closeboard", f"{context.base_url}/"),
     )
+
+
+def _group_into_sections(
+    items: Sequence[DeliverableNotice],
+) -> tuple[
+    Mapping[SectionSpec[EntityMonth], Sequence[EntityMonth]],
+    Mapping[SectionSpec[MultiEntityNotice], Sequence[MultiEntityNotice]],
+]:
+    """Group notices into sections, the worst first; each lists the furthest behind, or the oldest event, first."""
+    by_month: dict[tuple[str, date], list[EntityNotice]] = {}
+    events: dict[SectionSpec[MultiEntityNotice], list[MultiEntityNotice]] = {}
+    for item in items:
+        if isinstance(item, MultiEntityNotice):
+            events.setdefault(spec_of(item.notice.kind).event_section or OTHER_EVENTS, []).append(item)
+        else:
+            by_month.setdefault((item.row.code, item.month), []).append(item)
+    months: dict[SectionSpec[EntityMonth], list[EntityMonth]] = {}
+    for month in sorted(map(_entity_month, by_month.values()), key=_rank):
+        months.setdefault(_section(month), []).append(month)
+    return {spec: months[spec] for spec in sorted(months, key=lambda spec: spec.rank)}, events
+
+
+def _entity_month(own: Sequence[EntityNotice]) -> EntityMonth:
+    notices = [item.notice for item in own]
+    steps = [notice.step for notice in notices if spec_of(notice.kind).escalates]
+    return EntityMonth(own[0].row, own[0].month, notices, max(steps, default=0))
+
+
+def _section(month: EntityMonth) -> SectionSpec[EntityMonth]:
+    """The worst section of its notices by the row's standing now; of good news only where there is nothing else."""
+    specs = [spec_of(notice.kind) for notice in month.notices]
+    specs = [spec for spec in specs if not spec.informational] or specs
+    sections = [spec.month_section(month.row) if spec.month_section else OTHER for spec in specs]
+    return min(sections, key=lambda section: section.rank)
+
+
+def _rank(month: EntityMonth) -> tuple[int, date, str, str]:
+    return -month.row.standing.days_late, month.month, month.row.name.casefold(), month.row.code
 
 
 def render_text(content: MessageContent) -> str:
@@ -175,7 +222,7 @@ def _board_url(
     """The address of a board that shows these rows, and as few others as its filters allow."""
     query = {"month": f"{month:%Y-%m}", **spec.board_filter(rows)}
     common = ""
-    for level in zip(*(context.groups.get(row.entity_id, ()) for row in rows), strict=False):
+    for level in zip(*(context.entity(row).path.strip("/").split("/") for row in rows), strict=False):
         if len(set(level)) > 1:
             break
         common = level[0]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from alerts.mail.compose import compose_mail, recipient_header, render_html
-from alerts.mail.rows import MessageContext, OwnerContact
+from alerts.mail.rows import EntityLookup, MessageContext
 from alerts.mail.sections import MAX_ROWS, MIN_ROWS_A_SECTION, build_content, render_text
 from alerts.mail.unsubscribe_links import read_unsubscribe_token
 from alerts.models import Delivery, EscalationStep, Notice
@@ -525,7 +525,8 @@ def test_a_line_is_one_line(text: str, longest: int) -> None:
 def test_any_name_gives_a_mail_with_one_subject_and_no_other_header(name: str, person: str) -> None:
     told = replace(late(), name=name, owner=name, because=name, read_error=name)
     said = build_content(
-        [some_item(told)], replace(known(), owners={0: OwnerContact(name, "sanne@meridian.test")})
+        [some_item(told)],
+        replace(known(), entities={0: EntityLookup(None, name, "sanne@meridian.test", "MERIDIAN/")}),
     )
     to = recipient_header(Person(email="rosa@meridian.test", name=person))
     mail = EmailMultiAlternatives(header_line(said.subject), render_text(said), to=[to])
