@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from alerts.mail.rows import MessageDetail, MessageRow, TextLink
+from alerts.mail.rows import MessageDetail, MessageRow
 from alerts.mail.sections import MessageContent, MessageSection
 
-_ENTITY_DETAILS = ("Reading", "Reopened", "Closed", "Deadline", "In the way", "Reason", "Expected close")
-_EVENT_DETAILS = ("Last read", "Entities", "Last to close", "ERP’s answer")
+_DETAILS = (
+    *("Reading", "Reopened", "Closed", "Deadline", "In the way", "Reason", "Expected close", "Owner"),
+    *("Last read", "Entities", "Last to close", "ERP’s answer"),
+)
 LONGEST_DETAIL = 200
 
 
@@ -33,51 +35,30 @@ POST_SIZES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PostSection:
-    """One section of a post: its heading, sentence and links, the rows shown, and the number left out."""
-
-    heading: str
-    note: str
-    links: Sequence[TextLink]
-    rows: Sequence[MessageRow]
-    omitted: int
-
-
-def post_sections(content: MessageContent, size: PostSize) -> list[PostSection]:
+def post_sections(content: MessageContent, size: PostSize) -> list[MessageSection]:
     """The sections with at most `size.rows` rows together, but at least one row each if any."""
     sections, room = [], size.rows
     for number, section in enumerate(content.sections if size.sections else (), start=1):
         after = len(content.sections) - number
         shown = max(min(len(section.rows), room - after), min(len(section.rows), 1)) if size.rows else 0
         room -= shown
-        sections.append(_cut_section(section, shown))
+        omitted = len(section.rows) - shown + section.omitted
+        links = [*section.links]
+        if section.more is not None and not section.omitted:  # else the links before lead to the omitted rows
+            links.append(section.more)
+        sections.append(replace(section, links=links, rows=section.rows[:shown], more=None, omitted=omitted))
     return sections
-
-
-def _cut_section(section: MessageSection, shown: int) -> PostSection:
-    omitted = len(section.rows) - shown + section.omitted
-    links = [*section.links]
-    if section.more is not None and not section.omitted:  # else the links before lead to the omitted rows
-        links.append(section.more)
-    return PostSection(section.heading, section.note, links, section.rows[:shown], omitted)
 
 
 def post_details(row: MessageRow, longest: int = LONGEST_DETAIL) -> list[MessageDetail]:
     """The details of a row that a post shows: what delays it, and its owner by name, not by address."""
-    names = (*_ENTITY_DETAILS, *_EVENT_DETAILS)
-    shown = [detail for detail in row.details if detail.name in names and detail.text]
-    owner = [
-        MessageDetail("Owner", detail.text.rstrip(","))
-        for detail in row.details
-        if detail.name == "Owner" and detail.text
-    ]
-    return [
-        MessageDetail(
-            detail.name, cut(detail.text.replace("before this mail.", "before this post."), longest)
-        )
-        for detail in (*shown, *owner)
-    ]
+    details = []
+    for detail in row.details:
+        if detail.name in _DETAILS and detail.text:
+            text = detail.text.replace("before this mail.", "before this post.")
+            text = text.rstrip(",") if detail.name == "Owner" else text
+            details.append(MessageDetail(detail.name, cut(text, longest)))
+    return details
 
 
 def lateness(row: MessageRow) -> str:
@@ -85,7 +66,7 @@ def lateness(row: MessageRow) -> str:
     return " ".join(filter(None, [row.late, row.unit]))
 
 
-def remainder_text(section: PostSection) -> str:
+def remainder_text(section: MessageSection) -> str:
     """The number of rows left out: "and 288 more", or "288 in all" where none is shown; empty for none."""
     if not section.omitted:
         return ""

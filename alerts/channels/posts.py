@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.conf import settings
-
 from alerts.mail.message_lookups import MessageLookups, load_lookups, message_context, reopening_moments
-from alerts.mail.rows import TextLink
-from alerts.mail.sections import MessageContent, MessageSection, build_content
+from alerts.mail.sections import MessageContent, build_content, content_of_sentence
 from alerts.mail.trouble_notes import trouble_content
 from alerts.models import Delivery, Destination
 from alerts.notices.entries import DeliverableNotice
 from alerts.sanitize import one_line
-from closing.calendar.date_phrases import weekday_and_date
-from closing.phrasing import reader_zone
 
 
 def post_content(
@@ -31,22 +26,17 @@ def post_content(
         lookups = load_lookups(ids, [])
     name, group = one_line(destination.name), one_line(destination.group.name)
     why = f"Posted here because “{name}” receives the notifications of {group}."
-    return build_content(items, message_context(lookups, reopening_moments(items), as_of, zone=zone, why=why))
+    context = message_context(as_of, zone, why, lookups.entities, reopening_moments(items))
+    return build_content(items, context)
 
 
 def build_test_post(destination: Destination, by: str, as_of: datetime) -> MessageContent:
     """The content of a test post."""
-    zone, zone_name = reader_zone(destination_zone(destination))
-    now = as_of.astimezone(zone)
     group = one_line(destination.group.name)
     note = f"{one_line(by)} sent this test post. Alerts of {group} are posted here."
-    return MessageContent(
-        subject="Closeboard: a test post",
-        sections=[MessageSection(heading="", note=note, links=[], rows=[], more=None)],
-        as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
-        why=f"Posted here because an administrator of {group} asked for it.",
-        home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
-    )
+    why = f"Posted here because an administrator of {group} asked for it."
+    context = message_context(as_of, destination_zone(destination), why)
+    return content_of_sentence("Closeboard: a test post", note, context)
 
 
 def destination_zone(destination: Destination) -> str:

@@ -54,7 +54,7 @@ def compose_mail(
         if lookups is None or not lookups.covers(ids, person.pk):
             lookups = load_lookups(ids, [person.pk])
         why = why_received(items, person.pk, lookups)
-        context = message_context(lookups, reopened_at, as_of, zone=person.zone, why=why)
+        context = message_context(as_of, person.zone, why, lookups.entities, reopened_at)
         content = _personal_content(build_content(items, context), delivery, items)
     mail = EmailMultiAlternatives(
         subject=header_line(content.subject),

@@ -80,12 +80,15 @@ def reopening_moments(items: Sequence[DeliverableNotice]) -> dict[int, datetime]
 
 
 def message_context(
-    lookups: MessageLookups, reopened_at: Mapping[int, datetime], as_of: datetime, *, zone: str, why: str
+    as_of: datetime,
+    zone: str,
+    why: str,
+    entities: Mapping[int, EntityLookup] | None = None,
+    reopened_at: Mapping[int, datetime] | None = None,
 ) -> MessageContext:
-    """The context of a message's text; `lookups` covers its entities."""
-    zone_info, zone_name = reader_zone(zone)
+    """The context of a message's text, with its entities and reopenings where it has any; `zone` is the reader's."""
     base_url = settings.PUBLIC_BASE_URL
-    return MessageContext(as_of, zone_info, zone_name, base_url, why, lookups.entities, reopened_at)
+    return MessageContext(as_of, *reader_zone(zone), base_url, why, entities or {}, reopened_at or {})
 
 
 def why_received(items: Sequence[DeliverableNotice], person: int, lookups: MessageLookups) -> str:

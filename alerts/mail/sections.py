@@ -80,11 +80,24 @@ def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -
         rows = [multi_entity_row(event, context) for event in events]
         parts.append(_part(event_spec, events, rows, [], context, alone=alone))
     parts.sort(key=lambda part: part.rank)
-    local_time = context.as_of.astimezone(context.zone)
+    subject = "; ".join([parts[0].subject, *(part.counted for part in parts[1:])])
+    return _content(subject, [part.section for part in parts], context)
+
+
+def content_of_sentence(
+    subject: str, sentence: str, context: MessageContext, links: Sequence[TextLink] = ()
+) -> MessageContent:
+    """The content of a message about no entity."""
+    section = MessageSection(heading="", note=sentence, links=links, rows=[], more=None)
+    return _content(subject, [section], context)
+
+
+def _content(subject: str, sections: Sequence[MessageSection], context: MessageContext) -> MessageContent:
+    now = context.as_of.astimezone(context.zone)
     return MessageContent(
-        subject="; ".join([parts[0].subject, *(part.counted for part in parts[1:])]),
-        sections=[part.section for part in parts],
-        as_of=f"As of {weekday_and_date(local_time.date())}, {local_time:%H:%M} {context.zone_name} time.",
+        subject=subject,
+        sections=sections,
+        as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {context.zone_name} time.",
         why=context.why,
         home=TextLink("Closeboard", f"{context.base_url}/"),
     )

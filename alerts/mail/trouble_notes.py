@@ -6,13 +6,13 @@ from datetime import datetime
 
 from django.conf import settings
 
+from alerts.mail.message_lookups import message_context
 from alerts.mail.rows import TextLink
-from alerts.mail.sections import MessageContent, MessageSection
+from alerts.mail.sections import MessageContent, content_of_sentence
 from alerts.models import Destination, Trouble
 from alerts.models.delivery import NO_ANSWER, NO_SIGN_IN, REPLY_WORDS
 from alerts.sanitize import one_line
 from closing import phrasing
-from closing.calendar.date_phrases import weekday_and_date
 from closing.phrasing import reader_zone
 
 _LONGEST_WORDS = 300
@@ -20,22 +20,14 @@ _LONGEST_WORDS = 300
 
 def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageContent:
     """The content of a message about a trouble; a destination is not shown the text of the mail server's error."""
-    zone_info, zone_name = reader_zone(zone)
-    since = phrasing.day_and_clock(trouble.began_at, zone_info, as_of)
+    since = phrasing.day_and_clock(trouble.began_at, reader_zone(zone)[0], as_of)
     if trouble.destination is None:
         subject, note, helps = _mail_trouble(since, trouble)
         why = "Posted here because mails cannot be sent."
     else:
         subject, note, helps = _post_trouble(trouble.destination, since, trouble)
         why = f"You get this as administrator of {one_line(trouble.destination.group.name)}."
-    now = as_of.astimezone(zone_info)
-    return MessageContent(
-        subject=subject,
-        sections=[MessageSection(heading="", note=note, links=[helps], rows=[], more=None)],
-        as_of=f"As of {weekday_and_date(now.date())}, {now:%H:%M} {zone_name} time.",
-        why=why,
-        home=TextLink("Closeboard", f"{settings.PUBLIC_BASE_URL}/"),
-    )
+    return content_of_sentence(subject, note, message_context(as_of, zone, why), [helps])
 
 
 def mail_problem(error: str) -> str:

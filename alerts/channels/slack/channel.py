@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from alerts.channels.chat_sections import (
-    PostSection,
     PostSize,
     fit_to_size,
     lateness,
@@ -21,7 +20,7 @@ from alerts.channels.chat_sections import (
 from alerts.channels.kinds import DestinationKind
 from alerts.channels.post_transport import Post
 from alerts.mail.rows import MessageRow, TextLink
-from alerts.mail.sections import MessageContent
+from alerts.mail.sections import MessageContent, MessageSection
 from alerts.sanitize import neutralize_markup
 from infra.hosts import UrlParts
 
@@ -65,7 +64,7 @@ def _message(content: MessageContent, size: PostSize) -> Block:
     }
 
 
-def _section_blocks(section: PostSection, longest_detail: int) -> list[Block]:
+def _section_blocks(section: MessageSection, longest_detail: int) -> list[Block]:
     blocks: list[Block] = []
     heading = f"*{_cut(_safe(section.heading), LONGEST_TITLE)}*" if section.heading else ""
     blocks.append(_section(_fitting("\n", [heading, _cut(_safe(section.note), LONGEST_TEXT // 2)])))

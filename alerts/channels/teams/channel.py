@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerts.channels.chat_sections import (
-    PostSection,
     PostSize,
     cut,
     fit_to_size,
@@ -23,7 +22,7 @@ from alerts.channels.chat_sections import (
 from alerts.channels.kinds import DestinationKind
 from alerts.channels.post_transport import Post
 from alerts.mail.rows import MessageRow, TextLink
-from alerts.mail.sections import MessageContent
+from alerts.mail.sections import MessageContent, MessageSection
 from alerts.sanitize import neutralize_markup
 from infra.hosts import UrlParts
 
@@ -83,7 +82,7 @@ def _message(content: MessageContent, size: PostSize) -> Element:
     return {"type": "message", "attachments": [attachment]}
 
 
-def _section_elements(section: PostSection, longest_detail: int) -> list[Element]:
+def _section_elements(section: MessageSection, longest_detail: int) -> list[Element]:
     elements = []
     if section.heading:
         elements.append(_text([_run(section.heading, weight="Bolder")], separator=True, spacing="Medium"))
