@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Exists
+from django.db.models.functions import Now
 
-from alerts.models import EMAIL
+from alerts.models import EMAIL, Channel, Delivery, Trouble
 
 PAUSE = timedelta(minutes=5)  # of a channel whose server refuses us, not just one message
-
-
 LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
-
-
-SqlValue = str | int | list[str] | None  # a parameter of a statement
 
 
 def pause_span(channel: str, began: timedelta) -> timedelta:
@@ -24,30 +21,27 @@ def pause_span(channel: str, began: timedelta) -> timedelta:
     return PAUSE if channel == EMAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
 
 
-def pause(channel: str, error: str, span: timedelta) -> None:
-    """Send nothing by a channel for `span`; the text of a held channel stays."""
-    run_statement(
-        """
-        INSERT INTO alerts_channel (name, held, paused_until, words)
-        VALUES (%(channel)s, false, clock_timestamp() + %(pause)s::interval, %(words)s)
-        ON CONFLICT (name) DO UPDATE SET paused_until = excluded.paused_until,
-            words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
-        """,
-        {"channel": channel, "pause": str(span), "words": error},
-    )
+def pause(channel: str, error: str, span: timedelta | None) -> None:
+    """Send nothing by a channel for `span` (None: as long as before); the text of a held channel stays."""
+    values: dict[str, Any] = {"channel": channel, "span": span, "words": error}
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO alerts_channel (name, held, paused_until, words)
+            VALUES (%(channel)s, false, clock_timestamp() + %(span)s::interval, %(words)s)
+            ON CONFLICT (name) DO UPDATE SET
+                paused_until = coalesce(excluded.paused_until, alerts_channel.paused_until),
+                words = CASE WHEN alerts_channel.held THEN alerts_channel.words ELSE excluded.words END
+            """,
+            values,
+        )
 
 
 def mark_unreachable(error: str, channel: str = EMAIL, destination_id: int | None = None) -> None:
     """Record that the channel's server does not answer. The next sender tries again; the channel keeps the error."""
     with transaction.atomic():
         record_trouble(channel, destination_id, error, refused=False)
-        run_statement(
-            """
-            INSERT INTO alerts_channel (name, held, words) VALUES (%(channel)s, false, %(words)s)
-            ON CONFLICT (name) DO UPDATE SET words = excluded.words WHERE NOT alerts_channel.held
-            """,
-            {"channel": channel, "words": error},
-        )
+        pause(channel, error, None)
 
 
 def record_trouble(channel: str, destination_id: int | None, error: str, *, refused: bool) -> timedelta:
@@ -69,14 +63,9 @@ def record_trouble(channel: str, destination_id: int | None, error: str, *, refu
 
 def has_mails_to_retry() -> bool:
     """Whether mails wait for a retry while no server answers, so that a try to reach it is worthwhile."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM alerts_channel WHERE name = 'email' AND words <> '' AND NOT held"
-            " AND paused_until IS NULL)"
-            " AND EXISTS (SELECT FROM alerts_delivery WHERE state = 'waiting' AND attempts > 0 AND channel = 'email')"
-        )
-        (waiting,) = cursor.fetchone()
-    return bool(waiting)
+    silent = Channel.objects.filter(name=EMAIL, held=False, paused_until=None).exclude(words="")
+    retried = Delivery.objects.filter(channel=EMAIL, state=Delivery.State.WAITING, attempts__gt=0)
+    return silent.filter(Exists(retried)).exists()
 
 
 def mark_recovered(channel: str = EMAIL) -> bool:
@@ -89,44 +78,25 @@ def reset_channel(channel: str, *, only_in_trouble: bool = False) -> bool:
 
     Its messages that wait for a retry are due now.
     """
-    values: dict[str, SqlValue] = {"channel": channel, "any": not only_in_trouble}
+    rows = Channel.objects.filter(name=channel, held=False)
     with transaction.atomic():
-        cleared = run_statement(
-            "UPDATE alerts_channel SET paused_until = NULL, words = ''"
-            " WHERE name = %(channel)s AND NOT held AND (words <> '' OR %(any)s)",
-            values,
+        cleared = bool(
+            (rows.exclude(words="") if only_in_trouble else rows).update(paused_until=None, words="")
         )
         if cleared or not only_in_trouble:
-            run_statement(
-                "UPDATE alerts_delivery SET due_at = clock_timestamp() WHERE state = 'waiting' AND attempts > 0"
-                " AND due_at > clock_timestamp() AND channel = %(channel)s",
-                values,
-            )
-            run_statement(
-                "UPDATE alerts_trouble SET ended_at = clock_timestamp()"
-                " WHERE ended_at IS NULL AND channel = %(channel)s",
-                values,
-            )
+            retried = Delivery.objects.filter(channel=channel, state=Delivery.State.WAITING, attempts__gt=0)
+            retried.filter(due_at__gt=Now()).update(due_at=Now())
+            Trouble.objects.filter(channel=channel, ended_at=None).update(ended_at=Now())
     return cleared
 
 
 def hold(reason: str) -> None:
     """Send nothing by any channel until `release`: a restored database holds messages already sent (C7)."""
-    run_statement(
-        "INSERT INTO alerts_channel (name, held, words) VALUES ('email', true, %(words)s)"
-        " ON CONFLICT (name) DO UPDATE SET held = true, words = excluded.words",
-        {"words": reason},
-    )
+    Channel.objects.update_or_create(name=EMAIL, defaults={"held": True, "words": reason})
 
 
 def release() -> None:
     """Send waiting messages again, by every channel."""
     with transaction.atomic():
-        run_statement("UPDATE alerts_channel SET held = false, paused_until = NULL, words = ''", {})
-        run_statement("UPDATE alerts_trouble SET ended_at = clock_timestamp() WHERE ended_at IS NULL", {})
-
-
-def run_statement(statement: str, values: Mapping[str, SqlValue]) -> bool:
-    with database.cursor() as cursor:
-        cursor.execute(statement, values)
-        return bool(cursor.rowcount)
+        Channel.objects.update(held=False, paused_until=None, words="")
+        Trouble.objects.filter(ended_at=None).update(ended_at=Now())

@@ -13,13 +13,16 @@ from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
-from alerts.channels.state import PAUSE, SqlValue, pause, pause_span, record_trouble, run_statement
-from alerts.models import EMAIL
+from alerts.channels.state import PAUSE, pause, pause_span, record_trouble
+from alerts.models import EMAIL, Channel, Delivery
 
 # Longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND).
 LEASE = timedelta(minutes=5)
@@ -109,8 +112,8 @@ def claim_mail(lease: timedelta = LEASE) -> Claim | None:
         return None
     per_minute = settings.MAILS_A_MINUTE
     if not per_minute:
-        return _claim(_IS_MAIL, {"lease": str(lease)})
-    return _claim(_UNDER_RATE_LIMIT, {"lease": str(lease), "a_minute": per_minute}, lock=_MAIL_RATE_LOCK)
+        return _claim(_IS_MAIL, {"lease": lease})
+    return _claim(_UNDER_RATE_LIMIT, {"lease": lease, "a_minute": per_minute}, lock=_MAIL_RATE_LOCK)
 
 
 def claim_post(
@@ -121,28 +124,18 @@ def claim_post(
     None when there is none, when its channel is paused, when all channels are held, and while another message is
     being sent to its destination or was sent less than `apart` ago.
     """
-    values: dict[str, SqlValue] = {"lease": str(lease), "but_not": list(but_not), "apart": str(apart)}
+    values = {"lease": lease, "but_not": list(but_not), "apart": apart}
     return _claim(_FREE_DESTINATION, values, lock=_POST_RATE_LOCK)
 
 
 def has_due_posts(but_not: Collection[str] = ()) -> bool:
     """Whether a message to a destination is due that can be claimed as soon as its destination is no longer busy."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT EXISTS (
-                SELECT FROM alerts_delivery due WHERE state = 'waiting' AND due_at <= clock_timestamp()
-                AND channel <> 'email' AND channel <> ALL(%(but_not)s)
-                AND NOT EXISTS (SELECT FROM alerts_channel
-                                WHERE held OR name = due.channel AND paused_until > clock_timestamp()))
-            """,
-            {"but_not": list(but_not)},
-        )
-        (due,) = cursor.fetchone()
-    return bool(due)
+    stopped = Channel.objects.filter(Q(held=True) | Q(name=OuterRef("channel"), paused_until__gt=Now()))
+    due = Delivery.objects.filter(~Exists(stopped), state=Delivery.State.WAITING, due_at__lte=Now())
+    return due.exclude(channel__in=[EMAIL, *but_not]).exists()
 
 
-def _claim(condition: str, values: Mapping[str, SqlValue], lock: int = 0) -> Claim | None:
+def _claim(condition: str, values: Mapping[str, Any], lock: int = 0) -> Claim | None:
     with transaction.atomic() if lock else nullcontext(), database.cursor() as cursor:
         if lock:
             # Before the statement that counts, so that it sees the claim of the sender before this one.
@@ -154,17 +147,17 @@ def _claim(condition: str, values: Mapping[str, SqlValue], lock: int = 0) -> Cla
 
 def mark_sent(claim: Claim) -> bool:
     """Mark the message as accepted by the server; False when the lease had expired and it was claimed again."""
-    return _end(claim, "sent", "")
+    return _end(claim, Delivery.State.SENT, "")
 
 
 def mark_cancelled(claim: Claim, reason: str) -> bool:
     """Cancel the message: none of its notices applies any more."""
-    return _end(claim, "cancelled", reason)
+    return _end(claim, Delivery.State.CANCELLED, reason)
 
 
 def mark_failed(claim: Claim, error: str) -> bool:
     """Mark the message as failed: it cannot be sent, and stays until an administrator retries it."""
-    return _end(claim, "parked", error)
+    return _end(claim, Delivery.State.PARKED, error)
 
 
 def retry_later(claim: Claim, error: str, wait: timedelta = timedelta(0)) -> bool:
@@ -210,38 +203,27 @@ def requeue_last(claim: Claim, error: str) -> bool:
 
 def retry_failed() -> int:
     """Requeue all failed messages with no attempts counted, once the cause is mended; returns how many."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_delivery SET state = 'waiting', due_at = clock_timestamp(), attempts = 0, abandoned = 0,"
-            " ended_at = NULL, words = '' WHERE state = 'parked'"
-        )
-        return int(cursor.rowcount)
+    return Delivery.objects.filter(state=Delivery.State.PARKED).update(
+        state=Delivery.State.WAITING, due_at=Now(), attempts=0, abandoned=0, ended_at=None, words=""
+    )
 
 
 def _wait(claim: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
-    return run_statement(
-        """
-        UPDATE alerts_delivery
-        SET state = 'waiting', due_at = clock_timestamp() + %(after)s::interval, lease_until = NULL,
-            attempts = attempts - %(uncounted)s, abandoned = 0, words = %(words)s
-        WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
-        """,
-        {
-            "id": claim.delivery_id,
-            "fence": claim.fence,
-            "after": str(after),
-            "uncounted": 0 if counts else 1,
-            "words": words,
-        },
+    updated = _claimed(claim).update(
+        state=Delivery.State.WAITING,
+        due_at=Now() + after,
+        lease_until=None,
+        attempts=F("attempts") - (0 if counts else 1),
+        abandoned=0,
+        words=words,
     )
+    return bool(updated)
 
 
-def _end(claim: Claim, state: str, words: str) -> bool:
-    return run_statement(
-        """
-        UPDATE alerts_delivery
-        SET state = %(state)s, ended_at = clock_timestamp(), lease_until = NULL, words = %(words)s
-        WHERE id = %(id)s AND fence = %(fence)s AND state = 'sending'
-        """,
-        {"id": claim.delivery_id, "fence": claim.fence, "state": state, "words": words},
-    )
+def _end(claim: Claim, state: Delivery.State, words: str) -> bool:
+    return bool(_claimed(claim).update(state=state, ended_at=Now(), lease_until=None, words=words))
+
+
+def _claimed(claim: Claim) -> QuerySet[Delivery]:
+    """The claimed message; none once its lease had expired and it was claimed again."""
+    return Delivery.objects.filter(pk=claim.delivery_id, fence=claim.fence, state=Delivery.State.SENDING)

@@ -1,14 +1,12 @@
-"""Counts the messages in the outbox and reads the state of each channel, for pages and commands."""
+"""Reads the state of each channel and counts its messages, for pages and commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection as database
-
-from alerts.models import EMAIL
 
 _CHANNELS = """
 WITH used AS (
@@ -36,36 +34,6 @@ class ChannelStats:
     words: str = ""
     waiting: int = 0
     failed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxStats:
-    """The number of messages by state, how long the oldest due one has been due, and the state of each channel.
-
-    `held`, `paused_for` and `words` are of the mail channel; a hold of it holds every channel.
-    """
-
-    by_state: dict[str, int]
-    oldest_due: timedelta | None
-    held: bool
-    paused_for: timedelta | None
-    words: str
-    channels: Sequence[ChannelStats] = ()
-
-
-def outbox_stats() -> OutboxStats:
-    """Count the outbox and read the state of its channels."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT state, count(*) FROM alerts_delivery GROUP BY state")
-        by_state = dict(cursor.fetchall())
-        cursor.execute(
-            "SELECT clock_timestamp() - min(due_at) FROM alerts_delivery"
-            " WHERE state IN ('waiting', 'sending') AND due_at <= clock_timestamp()"
-        )
-        (oldest,) = cursor.fetchone()
-    channels = channel_stats()
-    mail = channels.get(EMAIL, ChannelStats(EMAIL))
-    return OutboxStats(by_state, oldest, mail.held, mail.paused_for, mail.words, list(channels.values()))
 
 
 def channel_stats() -> Mapping[str, ChannelStats]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
+from django.db.models import Count, Min
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from alerts.channels import state as channel_state
-from alerts.models import Delivery, Destination
+from alerts.models import EMAIL, Delivery, Destination
 from alerts.outbox import queue as outbox
 from alerts.outbox import restore_guard
-from alerts.outbox.stats import OutboxStats, outbox_stats
+from alerts.outbox.stats import ChannelStats, channel_stats
 from entities.audit_trail import Verb, record_act
 from infra.audit.recording import INSTALLATION
 
@@ -58,30 +61,33 @@ class Command(BaseCommand):
         self._show()
 
     def _show(self) -> None:
-        stats = outbox_stats()
         counts = [
             f"{count} {_STATE_WORDS.get(state, Delivery.State(state).label.lower())}"
-            for state, count in stats.by_state.items()
+            for state, count in Delivery.objects.order_by().values_list("state").annotate(Count("pk"))
         ]
         self.stdout.write(f"Messages: {', '.join(sorted(counts)) or 'none'}.")
-        if stats.oldest_due is not None:
-            self.stdout.write(f"The oldest that is due has been due for {_span(stats.oldest_due)}.")
+        unsent = Delivery.objects.filter(state__in=["waiting", "sending"], due_at__lte=Now())
+        oldest = unsent.aggregate(span=Now() - Min("due_at"))["span"]
+        if oldest is not None:
+            self.stdout.write(f"The oldest that is due has been due for {_span(oldest)}.")
+        channels = channel_stats()
+        mail = channels.get(EMAIL, ChannelStats(EMAIL))
         if not settings.MAILS_LEAVE:
             self.stdout.write("No mail server is set, so mails wait: set MAIL_URL.")
-        elif stats.held:
-            self.stdout.write(f"Sending is on hold: {stats.words}.")
-        elif stats.paused_for is not None:
-            self.stdout.write(f"Sending is paused for {_span(stats.paused_for)} more: {stats.words}")
-        elif stats.words:
-            self.stdout.write(f"In trouble: {stats.words}")
-        self._show_posts(stats)
+        elif mail.held:
+            self.stdout.write(f"Sending is on hold: {mail.words}.")
+        elif mail.paused_for is not None:
+            self.stdout.write(f"Sending is paused for {_span(mail.paused_for)} more: {mail.words}")
+        elif mail.words:
+            self.stdout.write(f"In trouble: {mail.words}")
+        self._show_posts(channels.values())
         for failed in Delivery.objects.filter(state="parked").select_related("recipient", "destination")[:20]:
             to = failed.to if failed.recipient is None else failed.recipient.email
             self.stdout.write(f"Cannot be sent to {to}: {failed.words}")
 
-    def _show_posts(self, stats: OutboxStats) -> None:
+    def _show_posts(self, channels: Iterable[ChannelStats]) -> None:
         destinations = {row.channel: row for row in Destination.objects.all()}
-        for row in stats.channels:
+        for row in channels:
             if row.name in destinations and (row.words or row.waiting or row.failed):
                 paused = f", paused for {_span(row.paused_for)} more" if row.paused_for is not None else ""
                 error = f": {row.words}" if row.words else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -185,7 +186,7 @@ def test_a_long_history_is_not_looked_through(due_message: Delivery) -> None:
             [due_message.recipient_id],
         )
         cursor.execute("ANALYZE alerts_delivery")
-        told: dict[str, channel_state.SqlValue] = {
+        told: dict[str, Any] = {
             "lease": "5 min",
             "a_minute": 30,
             "but_not": [],
