@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Any
 
 from django.core import signing
@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from alerts.models import DEFAULT_DIGEST_TIME, Habits, Subscription
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.judging.notification_schedule import Cadence, NotificationHours
-from entities.calendars import work_calendars
 from entities.models import Person
 
 CadenceChoices = dict[tuple[int, str], Cadence]  # by person and kind of notice
@@ -90,20 +89,6 @@ class NotificationPreferences:
         if self.away_from is not None and self.away_until is not None and self.away_until < self.away_from:
             raise ValidationError({"away_until": "The last day away lies before the first one."})
 
-    def hours(self, zone: str, as_of: datetime) -> NotificationHours:
-        """The notification hours that these preferences give a person in this zone."""
-        years = range(as_of.year - 1, as_of.year + 2)
-        calendars = work_calendars([self.calendar], years) if self.calendar is not None else {}
-        return NotificationHours(
-            zone=zone,
-            digest_at=self.digest_at,
-            digest_weekday=self.digest_weekday,
-            quiet_from=self.quiet_from,
-            quiet_until=self.quiet_until,
-            calendar=calendars.get(self.calendar or 0),
-            defer_on_days_off=self.rests_on_days_off,
-        )
-
     def token(self, person: Person) -> str:
         """These preferences as a signed text, from which `from_token` restores them, for this person only."""
         fields = {name: value for name, value in asdict(self).items() if name != "cadences"}
@@ -147,10 +132,7 @@ HABIT_FIELDS = (
 
 def load_preferences(person: Person) -> NotificationPreferences:
     """The preferences of a person; two queries."""
-    cadences = {
-        kind: Cadence(cadence)
-        for kind, cadence in Subscription.objects.filter(person=person).values_list("kind", "rhythm")
-    }
+    cadences = {kind: cadence for (_, kind), cadence in chosen_cadences([person.pk]).items()}
     habits = Habits.objects.filter(person=person).first()
     if habits is None:
         return NotificationPreferences(cadences)
