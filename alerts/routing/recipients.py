@@ -54,10 +54,6 @@ class EntityAudience:
     def members(self) -> set[int]:
         return {person for people in self.members_by_role.values() for person in people}
 
-    @property
-    def owner(self) -> int | None:
-        return self.responsible_owner.person if self.responsible_owner is not None else None
-
     def may_see(self, person: int) -> bool:
         return person in self.superusers or any(person in people for people in self.members_by_role.values())
 
@@ -112,37 +108,22 @@ def load_audiences(
     """
     holders = holders or load_role_holders()
     audiences: dict[int, EntityAudience] = {}
-    for pk, path, owner, deputy in _responsible_people(entity_ids):
+    fields = ("", "__zone", "__habits__away_from", "__habits__away_until")
+    rows = LegalEntity.objects.filter(pk__in=entity_ids).values_list(
+        "pk", "group__path", *(f"{who}{field}" for who in ("owner", "deputy") for field in fields)
+    )
+    for pk, path, *people in rows:
         audiences[pk] = audience = EntityAudience(path, superusers=holders.superusers)
         roles = list(holders.by_entity.get(pk, ()))
         for ancestor in ancestor_paths(path):
             roles += holders.by_path.get(ancestor, ())
         for person, role in roles:
             audience.members_by_role[role].add(person)
-        audience.responsible_owner = owner if owner is not None and audience.may_see(owner.person) else None
-        audience.deputy = deputy if deputy is not None and audience.may_see(deputy.person) else None
-    return audiences
-
-
-def _responsible_people(
-    entity_ids: Collection[int],
-) -> list[tuple[int, str, ResponsiblePerson | None, ResponsiblePerson | None]]:
-    """Each entity with the path of its group, its owner and the deputy, whether or not they may see it."""
-    fields = ("", "__zone", "__habits__away_from", "__habits__away_until")
-    rows = LegalEntity.objects.filter(pk__in=entity_ids).values_list(
-        "pk",
-        "group__path",
-        *(f"{who}{field}" for who in ("owner", "deputy") for field in fields),
-    )
-    return [
-        (
-            pk,
-            path,
-            ResponsiblePerson(*values[:4]) if values[0] is not None else None,
-            ResponsiblePerson(*values[4:]) if values[4] is not None else None,
+        audience.responsible_owner, audience.deputy = (
+            ResponsiblePerson(*person) if person[0] is not None and audience.may_see(person[0]) else None
+            for person in (people[:4], people[4:])
         )
-        for pk, path, *values in rows
-    ]
+    return audiences
 
 
 def recipients(
@@ -166,16 +147,10 @@ def recipients(
     responsible = audience.responsible_person(as_of) if spec.audience.responsible else None
     if responsible is not None:
         people.add(responsible)
-    if spec.escalates:
-        for rule in steps[: max(step, 1)]:
-            people |= step_recipients(rule, audience)
+    for rule in steps[: max(step, 1)] if spec.escalates else ():
+        people |= {person for role in rule.roles for person in audience.members_by_role[role]}
+        people |= {person for person in rule.people if audience.may_see(person)}
     return people or set(audience.members_by_role[spec.audience.otherwise])
-
-
-def step_recipients(step: EscalationStepRule, audience: EntityAudience) -> set[int]:
-    """The people whom one step of an escalation names, of those who may see the entity."""
-    people = {person for role in step.roles for person in audience.members_by_role.get(role, ())}
-    return people | {person for person in step.people if audience.may_see(person)}
 
 
 def destination_administrators(destination: Destination) -> list[Person]:
