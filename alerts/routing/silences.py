@@ -79,10 +79,13 @@ def visible_silences(person: Person) -> QuerySet[Silence]:
 def today_of(target: SilenceTarget, at: datetime) -> date:
     """The local date of the entity; of a group, the earliest local date among its entities."""
     if isinstance(target, LegalEntity):
-        return local_date(at, zone_named(target.zone))
-    zones = LegalEntity.objects.filter(group__path__startswith=target.path).order_by()
-    days = [local_date(at, zone_named(zone)) for zone in zones.values_list("zone", flat=True).distinct()]
-    return min(days, default=at.astimezone(UTC).date())
+        return _earliest_day([target.zone], at)
+    entities = LegalEntity.objects.filter(group__path__startswith=target.path).order_by()
+    return _earliest_day(entities.values_list("zone", flat=True).distinct(), at)
+
+
+def _earliest_day(zones: Iterable[str], at: datetime) -> date:
+    return min((local_date(at, zone_named(zone)) for zone in zones), default=at.astimezone(UTC).date())
 
 
 @transaction.atomic
@@ -122,7 +125,7 @@ def lift_silence(by: Person, silence: Silence, at: datetime) -> bool:
         raise SilenceNotAllowed
     _locked(target)
     now = Silence.objects.select_for_update(of=("self",)).get(pk=silence.pk)
-    if is_over(now, at):
+    if not still_in_force([now], at):
         return False
     record_act(
         Verb.SILENCE_ENDED,
@@ -139,25 +142,21 @@ def _silenced_object(target: SilenceTarget) -> AuditedObject:
     return group_object(target) if isinstance(target, Group) else entity_object(target)
 
 
-def is_over(silence: Silence, at: datetime) -> bool:
-    """Whether a silence was lifted, or its last day is over in every entity that it covers."""
-    return silence.lifted_at is not None or silence.last_day < today_of(silence_target(silence), at)
-
-
 def still_in_force(silences: Sequence[Silence], at: datetime) -> list[Silence]:
-    """The silences that are not over, in one query at most; each must have its entity or group loaded."""
-    paths = {silence.group.path for silence in silences if silence.group is not None}
-    zones = LegalEntity.objects.order_by().values_list("group__path", "zone").distinct() if paths else ()
-    days = [(path, local_date(at, zone_named(zone))) for path, zone in zones]
+    """The silences that are not lifted, and whose last day is not over in some entity that they cover.
+
+    One query at most; each must have its entity or group loaded.
+    """
+    zones = LegalEntity.objects.order_by().values_list("group__path", "zone").distinct()
+    zones_by_path = list(zones) if any(silence.group_id is not None for silence in silences) else []
     in_force = []
     for silence in silences:
-        if silence.entity is not None:
-            today = local_date(at, zone_named(silence.entity.zone))
+        target = silence_target(silence)
+        if isinstance(target, LegalEntity):
+            own = {target.zone}
         else:
-            below = silence.group.path if silence.group is not None else ""
-            own = [day for path, day in days if path.startswith(below)]
-            today = min(own, default=at.astimezone(UTC).date())
-        if silence.lifted_at is None and silence.last_day >= today:
+            own = {zone for path, zone in zones_by_path if path.startswith(target.path)}
+        if silence.lifted_at is None and silence.last_day >= _earliest_day(own, at):
             in_force.append(silence)
     return in_force
 
