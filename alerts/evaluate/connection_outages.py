@@ -74,13 +74,13 @@ def _without_notice(outages: Collection[Outage]) -> list[Outage]:
 def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:
     """Open and close outages, here and in the table; `last` then holds the new ones."""
     opened, changed = [], []
-    ended_at = _ends_reported(
-        {
-            pk
-            for (pk, _), outage in last.items()
-            if outage.closed_at and as_of - outage.closed_at < SAME_OUTAGE_WITHIN
-        }
-    )
+    just_ended = {
+        pk
+        for (pk, _), outage in last.items()
+        if outage.closed_at and as_of - outage.closed_at < SAME_OUTAGE_WITHIN
+    }
+    ends = _last_notices(just_ended, [NoticeKind.READ_AGAIN])
+    ended_at = {connection: notice.raised_at for (connection, _), notice in ends.items()}
     for connection, current in inputs.items():
         for kind in (NoticeKind.STALE, NoticeKind.REFUSED):
             before, now = last.get((connection, kind.value)), has_outage(kind, current, as_of)
@@ -118,12 +118,6 @@ def _number(opened: Collection[Outage]) -> None:
     }
     for outage in opened:
         outage.episode = numbers.get((outage.connection_id, outage.kind), 0) + 1
-
-
-def _ends_reported(connections: Collection[int]) -> dict[int, datetime]:
-    """When the end of each connection's trouble was last reported."""
-    last = _last_notices(connections, [NoticeKind.READ_AGAIN])
-    return {connection: notice.raised_at for (connection, _), notice in last.items()}
 
 
 def _last_notices(

@@ -81,11 +81,10 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class EpisodeDecisions:
-    """An episode, the freshness of its reading, the inputs of the rules, and the decision on each of its notices."""
+    """An episode, the freshness of its reading, and the decision on each of its notices."""
 
     episode: Episode
     reading: Freshness
-    case: NoticeInputs
     decisions: Sequence[NoticeDecision]
 
 
@@ -124,7 +123,7 @@ def judge_episodes(
     decisions = []
     for episode in episodes:
         entity = context.entities[episode.entity]
-        case = _inputs(
+        inputs = _inputs(
             episode,
             context,
             calendars.get(entity.calendar),
@@ -132,8 +131,8 @@ def judge_episodes(
             already_notified[episode.period, episode.number] | already_notified[episode.period, 0],
             rules(entity.path).due_soon_days,
         )
-        due = decide_notices(case, step_days(entity.path))
-        decisions.append(EpisodeDecisions(episode, context.readings[episode.entity], case, due))
+        due = decide_notices(inputs, step_days(entity.path))
+        decisions.append(EpisodeDecisions(episode, context.readings[episode.entity], due))
     return decisions
 
 
