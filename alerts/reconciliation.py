@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db.models import Min
@@ -58,9 +59,8 @@ class AlertMismatch:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationReport:
-    """The result of a comparison at a moment: number of periods, number of required alerts, and every difference."""
+    """The result of a comparison: number of periods, number of required alerts, and every difference."""
 
-    as_of: datetime
     periods: int
     expected: int
     differences: Sequence[AlertMismatch]
@@ -84,6 +84,9 @@ class _PeriodHistory:
     read_at: datetime | None
     raised_until: datetime
     silences: Sequence[SilenceSpan] = ()
+
+    def mismatch(self, at: datetime, words: str) -> AlertMismatch:
+        return AlertMismatch(self.entity, self.month, at, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
         for notice in alerts[period]:
             if notice.raised_at >= kept_since:
                 differences += _delivery_mismatches(history, notice, as_of)
-    return ReconciliationReport(as_of, len(histories), expected, differences)
+    return ReconciliationReport(len(histories), expected, differences)
 
 
 def reconcile_and_record(as_of: datetime) -> ReconciliationReport:
@@ -186,19 +189,13 @@ def _expected_alerts(
     """The alerts of new episodes that the causes require, oldest first."""
     expected = []
     for at, set_at in causes.crossings:
-        reading = readings.get((history.entity_id, at), RecordedReading(at, at))
-        waits = _waits(history, at, set_at, reading)
-        if (due := _required_alert(history, at, reading, waits, as_of)) is not None:
-            expected.append(due)
+        due, waited = _required_alert(history, at, set_at, readings, as_of)
+        expected.append(due)
+        if due is not None or not waited:
             break  # a moved deadline is crossed again, in the same episode
-        if not any(start < at + GRACE and end > at for start, end in waits):
-            break
     for at, set_at in causes.reopenings:
-        reading = readings.get((history.entity_id, at), RecordedReading(at, at))
-        waits = _waits(history, at, set_at, reading)
-        if (due := _required_alert(history, at, reading, waits, as_of)) is not None:
-            expected.append(due)
-    return sorted(expected, key=lambda due: due.at)
+        expected.append(_required_alert(history, at, set_at, readings, as_of)[0])
+    return sorted(filter(None, expected), key=lambda due: due.at)
 
 
 def _had_to_exist(history: _PeriodHistory, due: ExpectedAlert, alerts: Sequence[Notice]) -> bool:
@@ -206,35 +203,33 @@ def _had_to_exist(history: _PeriodHistory, due: ExpectedAlert, alerts: Sequence[
     return due.by <= history.raised_until or any(notice.raised_at >= due.at for notice in alerts)
 
 
-def _waits(
-    history: _PeriodHistory, at: datetime, set_at: datetime, reading: RecordedReading
-) -> list[SilenceSpan]:
-    """The spans in which no evaluation could raise the alert of a cause: silences, and until it was recorded."""
-    spans = [*history.silences, (at, set_at)]
-    if reading.recorded_at > reading.read_at:
-        spans.append((at, reading.recorded_at))
-    return sorted(spans)
-
-
 def _required_alert(
     history: _PeriodHistory,
     at: datetime,
-    reading: RecordedReading,
-    waits: Sequence[SilenceSpan],
+    set_at: datetime,
+    readings: Mapping[tuple[int, datetime], RecordedReading],
     as_of: datetime,
-) -> ExpectedAlert | None:
-    """The alert that a cause at a moment requires: once it was read, or after a wait if it was still true then."""
+) -> tuple[ExpectedAlert | None, bool]:
+    """The alert that a cause at a moment requires, and whether it had to wait: then it must still be true after.
+
+    No evaluation could raise it during a silence, and before its cause was recorded.
+    """
+    reading = readings.get((history.entity_id, at), RecordedReading(at, at))
+    waits = [*history.silences, (at, set_at)]
+    if reading.recorded_at > reading.read_at:
+        waits.append((at, reading.recorded_at))
     by = at
-    for start, end in waits:
+    for start, end in sorted(waits):
         if start < by + GRACE and end > by:
             by = end
     if by == at:
-        return ExpectedAlert(at, reading.read_at) if _lasted(history, reading.read_at) else None
+        return ExpectedAlert(at, reading.read_at) if _lasted(history, reading.read_at) else None, False
     # Only a reading after the end of the wait shows whether the period was still open then.
     closed = history.policy.counts_as_closed
     closes = [change for change in history.changes if change.seen_at > at and closed(change.state)]
     known_until = min((change.previous_read_at or change.seen_at for change in closes), default=as_of)
-    return ExpectedAlert(at, by) if known_until - by >= GRACE and _was_past_the_line(history, by) else None
+    still_true = known_until - by >= GRACE and _was_past_the_line(history, by)
+    return ExpectedAlert(at, by) if still_true else None, True
 
 
 def _lasted(history: _PeriodHistory, at: datetime) -> bool:
@@ -260,9 +255,6 @@ def _reopenings(history: _PeriodHistory) -> list[datetime]:
 def _mismatches(
     history: _PeriodHistory, due: Sequence[ExpectedAlert], alerts: Sequence[Notice], kept_since: datetime
 ) -> Iterable[AlertMismatch]:
-    def differs(notice: Notice, text: str) -> AlertMismatch:
-        return AlertMismatch(history.entity, history.month, notice.raised_at, text)
-
     unmatched = list(alerts)
     for index, expected in enumerate(due):
         until = due[index + 1].at if index + 1 < len(due) else None
@@ -274,16 +266,14 @@ def _mismatches(
         if matching:
             unmatched.remove(matching[0])
         elif expected.at >= kept_since:
-            yield AlertMismatch(
-                history.entity, history.month, expected.by, "an alert had to exist from here on, and does not"
-            )
+            yield history.mismatch(expected.by, "an alert had to exist from here on, and does not")
     for notice in alerts:
         silences = history.silences if notice.raised_at >= kept_since else ()
         if any(start + EVALUATION_GRACE <= notice.raised_at < end for start, end in silences):
-            yield differs(notice, "an alert was raised although the entity was silenced")
+            yield history.mismatch(notice.raised_at, "an alert was raised although the entity was silenced")
     for notice in unmatched:
         if notice.raised_at >= kept_since and not _was_past_the_line(history, notice.raised_at):
-            yield differs(notice, "an alert exists, and the history has no cause for it")
+            yield history.mismatch(notice.raised_at, "an alert exists, and the history has no cause for it")
 
 
 def _was_past_the_line(history: _PeriodHistory, at: datetime) -> bool:
@@ -300,9 +290,7 @@ def _delivery_mismatches(history: _PeriodHistory, notice: Notice, as_of: datetim
     lines = list(notice.lines.all())
     states = {line.delivery.state for line in lines if not line.left_out}
 
-    def differs(text: str) -> AlertMismatch:
-        return AlertMismatch(history.entity, history.month, notice.raised_at, text)
-
+    differs = partial(history.mismatch, notice.raised_at)
     silenced = any(start <= as_of and end > as_of - DELIVERY_GRACE for start, end in history.silences)
     if not silenced and any(line.left_out == LineReason.SILENCED for line in lines):
         yield differs("its alert is still set aside for a silence that is over")
