@@ -6,23 +6,25 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
+from django.db.models import Q
 
 from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
-from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, Notice
-from alerts.notices.notice_specs import kinds_where
+from alerts.models import DeliveryLine, LineReason
+from alerts.notices.notice_specs import spec_of
 from alerts.outbox import queue as outbox
 from alerts.outbox.gates import OutgoingMessage
 from alerts.outbox.queue import Claim
 from alerts.outbox.refusals import UNCLEAR_NOTE, FailureHandling, decide_handling
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.router import route_notices
+from alerts.routing.notice_scope import entities_of
+from alerts.routing.router import route_unreached
 
 _RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to record the end of a message
 
@@ -67,7 +69,7 @@ def record_failure(
             outbox.delay_channel(claim, error)
     if handling in (FailureHandling.RETRY_AND_NOTIFY, FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY):
         with transaction.atomic():
-            _fall_back(_notices_of(message), context.now(), but=message.delivery)
+            _fall_back(message, context)
     return handling
 
 
@@ -84,21 +86,17 @@ def _mark_failed(message: OutgoingMessage, error: str, context: SendContext) -> 
     with transaction.atomic():
         if outbox.mark_failed(message.claim, error):
             log.error("message parked", message_id=message.delivery.message_id, why=error)
-            _fall_back(_notices_of(message), context.now())
-
-
-def _notices_of(message: OutgoingMessage) -> Collection[int]:
-    return message.delivery.notices.values_list("pk", flat=True)
+            _fall_back(message, context)
 
 
 def _end(message: OutgoingMessage, context: SendContext, mark: Callable[[], bool]) -> bool:
     """Retry through a restart of the database: without its mark, an accepted message would be sent again."""
-    left_out = message.lines(context).left_out if message.delivery.trouble is None else {}
+    left_out = message.lines(context).left_out
 
     def mark_with_lines() -> bool:
         with transaction.atomic() if left_out else nullcontext():
             done = mark()
-            _leave_out(left_out, context, mine=done)
+            _leave_out(left_out, message, context, mine=done)
         return done
 
     for pause in _RETRY_PAUSES:
@@ -112,7 +110,9 @@ def _end(message: OutgoingMessage, context: SendContext, mark: Callable[[], bool
     return mark_with_lines()
 
 
-def _leave_out(left_out: dict[int, LineReason], context: SendContext, *, mine: bool) -> None:
+def _leave_out(
+    left_out: dict[int, LineReason], message: OutgoingMessage, context: SendContext, *, mine: bool
+) -> None:
     """Record why lines were left out; a sender that lost its claim (not `mine`) sets nothing aside for later."""
     by_reason: dict[LineReason, list[int]] = defaultdict(list)
     for line, reason in left_out.items():
@@ -121,19 +121,15 @@ def _leave_out(left_out: dict[int, LineReason], context: SendContext, *, mine: b
     for reason, lines in by_reason.items():
         DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
     if unseen := by_reason[LineReason.NOT_VISIBLE]:
-        _fall_back(DeliveryLine.objects.filter(pk__in=unseen).values_list("notice", flat=True), context.now())
+        _fall_back(message, context, unseen)
 
 
-def _fall_back(notice_ids: Collection[int], as_of: datetime, but: Delivery | None = None) -> None:
-    """Route notices that reach no person by another message to administrators: each must reach somebody (A11)."""
-    # Locked: when two senders lose the last two recipients at once, the later one then sees it.
-    only_informed = kinds_where(lambda spec: spec.audience.informed)
-    notices = Notice.objects.select_for_update().filter(pk__in=notice_ids).exclude(kind__in=only_informed)
-    locked = [notice.pk for notice in notices.order_by("pk")]
-    reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=locked, recipient__isnull=False)
-    reaching = reaching.exclude(delivery=but) if but is not None else reaching
-    route_notices(
-        list(Notice.objects.filter(pk__in=locked).exclude(pk__in=reaching.values("notice"))),
-        EvaluationContext(as_of),
-        fall_back=True,
-    )
+def _fall_back(message: OutgoingMessage, context: SendContext, lines: Collection[int] | None = None) -> None:
+    """Route the notices of the message, or of these `lines`, that reach no other person to administrators (A11)."""
+    notices = [
+        line.notice
+        for line in message.delivery.lines.all()
+        if (lines is None or line.pk in lines) and not spec_of(line.notice.kind).audience.informed
+    ]
+    by_another_message = Q(recipient__isnull=False) & ~Q(delivery=message.delivery)
+    route_unreached(notices, by_another_message, EvaluationContext(context.now(), entities_of(notices)))

@@ -17,7 +17,7 @@ from alerts.notices.notice_specs import SPECS, kinds_where
 from alerts.outbox.relevance import context_of_line, notices_of_ended_outages, reason_to_leave_out
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.notice_scope import row_keys_by_notice
+from alerts.routing.notice_scope import entities_of, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.silenced_backlog import requeue_lines
 from entities.models import Person
@@ -102,7 +102,7 @@ def requeue_left_out(context: SendContext) -> int:
                 if reason_to_leave_out(line, line_context) is None:
                     due.append(line)
         due.sort(key=lambda line: line.pk)
-        return requeue_lines(due, EvaluationContext(as_of))
+        return requeue_lines(due, EvaluationContext(as_of, entities_of([line.notice for line in due])))
 
 
 def _candidates(as_of: datetime) -> list[int]:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
-from django.db.models import Case, F, OuterRef, Subquery, When
+from django.db.models import Case, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Now
 
 from alerts.models import Destination, EvaluationSpan
@@ -51,10 +51,12 @@ class EvaluationContext:
 
     Only facts that no step of an evaluation writes: flags, overruns, outages, notices and messages are read anew from
     the tables by each step, so that a later step sees those of an earlier one. `span` moves when all steps are done.
+    What concerns a few entities only needs a `scope`, the condition that these meet.
     """
 
-    def __init__(self, as_of: datetime) -> None:
+    def __init__(self, as_of: datetime, scope: Q | None = None) -> None:
         self.as_of = as_of
+        self.scope = scope or Q()
 
     @cached_property
     def span(self) -> EvaluationSpan | None:
@@ -63,9 +65,13 @@ class EvaluationContext:
 
     @cached_property
     def entities(self) -> Mapping[int, EvaluatedEntity]:
-        """Every entity, by id, in the order of the ids."""
-        rows = LegalEntity.objects.order_by("id").values_list(
-            "id", "group__path", "zone", "calendar_id", "connection_id", "active_from", "active_to"
+        """Every entity of the scope, by id, in the order of the ids."""
+        rows = (
+            LegalEntity.objects.filter(self.scope)
+            .order_by("id")
+            .values_list(
+                "id", "group__path", "zone", "calendar_id", "connection_id", "active_from", "active_to"
+            )
         )
         return {row[0]: EvaluatedEntity(*row[1:]) for row in rows}
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
+
 from alerts.models import Notice
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import local_date, zone_named
@@ -48,8 +50,22 @@ def row_keys_by_notice(notices: Iterable[Notice]) -> dict[int, frozenset[RowKey]
     return keys
 
 
+def entities_of(notices: Collection[Notice]) -> Q:
+    """The condition that the entities meet which these notices are about; their groups must be loaded."""
+    periods = {notice.period_id for notice in notices if notice.period_id is not None}
+    connections = {notice.connection_id for notice in notices if notice.connection_id is not None}
+    scope = Q(pk__in=FiscalPeriod.objects.filter(pk__in=periods).values("entity"))
+    scope |= Q(connection__in=connections)
+    for path in {notice.group.path for notice in notices if notice.group is not None}:
+        scope |= Q(group__path__startswith=path)
+    return scope
+
+
 def entities_by_notice(notices: Collection[Notice], context: EvaluationContext) -> dict[int, list[int]]:
-    """The entities that each notice is about, by the notice's id; one query for those of periods."""
+    """The entities that each notice is about, by the notice's id; one query for those of periods.
+
+    The scope of the context must hold them.
+    """
     periods = FiscalPeriod.objects.filter(pk__in={row.period_id for row in notices if row.period_id})
     entity_of = dict(periods.values_list("pk", "entity"))
     entity_ids = {}

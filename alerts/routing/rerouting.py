@@ -7,15 +7,15 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, LineReason, MessageReason, Notice
-from alerts.notices.notice_specs import kinds_where, spec_of
+from alerts.models import Delivery, DeliveryLine, LineReason, MessageReason
+from alerts.notices.notice_specs import spec_of
 from alerts.routing.batching import MessageKey, new_delivery, open_messages
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.notice_scope import entities_by_notice
+from alerts.routing.notice_scope import entities_by_notice, entities_of
 from alerts.routing.preferences import chosen_cadences
-from alerts.routing.router import route_notices
+from alerts.routing.router import route_unreached
 from closing.judging.notification_schedule import Cadence, effective_cadence
 
 
@@ -28,10 +28,10 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
         state=Delivery.State.WAITING, attempts=0, pk__in=candidates.exclude(recipient=None).values("delivery")
     )
     before = {delivery.pk: Cadence(delivery.rhythm) for delivery in waiting}
-    lines = list(candidates.filter(delivery__in=before).select_related("notice").order_by("pk"))
+    lines = list(candidates.filter(delivery__in=before).select_related("notice__group").order_by("pk"))
     if not lines:
         return
-    context = EvaluationContext(as_of)
+    context = EvaluationContext(as_of, entities_of([line.notice for line in lines]))
     cadences = current_cadences(lines, context)
     moved: dict[MessageKey, list[int]] = defaultdict(list)
     switched_off: dict[int, list[DeliveryLine]] = defaultdict(list)
@@ -49,7 +49,14 @@ def reroute_waiting(candidates: QuerySet[DeliveryLine], as_of: datetime) -> None
         Exists(DeliveryLine.objects.filter(delivery=OuterRef("pk")))
     )
     empty.update(state=Delivery.State.CANCELLED, ended_at=as_of, words=MessageReason.LINES_MOVED)
-    _fall_back({line.notice_id for left_out in switched_off.values() for line in left_out}, context)
+    # Good news that nobody wants reaches nobody; a destination that receives a call to act is enough.
+    calls = {
+        line.notice_id: line.notice
+        for left_out in switched_off.values()
+        for line in left_out
+        if not spec_of(line.notice.kind).informational
+    }
+    route_unreached(calls.values(), Q(), context)
 
 
 def current_cadences(lines: Collection[DeliveryLine], context: EvaluationContext) -> dict[int, Cadence]:
@@ -76,17 +83,4 @@ def _leave_out(person: int, lines: Collection[DeliveryLine], as_of: datetime) ->
     cancelled.save()
     DeliveryLine.objects.filter(pk__in=[line.pk for line in lines]).update(
         delivery=cancelled, left_out=reason
-    )
-
-
-def _fall_back(notice_ids: Collection[int], context: EvaluationContext) -> None:
-    """Route notices that reach nobody any more to administrators, unless they are informational."""
-    if not notice_ids:
-        return
-    reaching = DeliveryLine.objects.filter(REACHES_RECIPIENT, notice__in=notice_ids)
-    unreached = Notice.objects.filter(pk__in=notice_ids).exclude(pk__in=reaching.values("notice"))
-    route_notices(
-        list(unreached.exclude(kind__in=kinds_where(lambda spec: spec.informational))),
-        context,
-        fall_back=True,
     )

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
-from alerts.models import Delivery, DeliveryLine, Notice
+from alerts.models import REACHES_RECIPIENT, Delivery, DeliveryLine, Notice
 from alerts.notices.notice_specs import spec_of
 from alerts.routing.alert_policy import EffectiveAlertRules
 from alerts.routing.batching import MessageKey, open_messages
@@ -54,6 +54,22 @@ def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall
         for pk in lines[key]
     )
     return len(deliveries)
+
+
+def route_unreached(notices: Collection[Notice], reaching: Q, context: EvaluationContext) -> None:
+    """Route these notices to administrators, but for those that have reached somebody, or will.
+
+    `reaching` is the condition of the lines that count for that.
+    """
+    if not notices:
+        return
+    ids = [notice.pk for notice in notices]
+    # Locked: when two senders lose the last two recipients at once, the later one then sees it.
+    list(Notice.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+    lines = DeliveryLine.objects.filter(REACHES_RECIPIENT, reaching, notice__in=ids)
+    reached = set(lines.values_list("notice", flat=True))
+    unreached = [notice for notice in notices if notice.pk not in reached]
+    route_notices(unreached, context, fall_back=True)
 
 
 def _recipients_by_notice(

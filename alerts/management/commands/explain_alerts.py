@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.evaluate.continuity import evaluating_since
@@ -41,7 +42,7 @@ class Command(BaseCommand):
             except ValueError:
                 raise CommandError(f"No such month: {month}. A month is written like 2026-05.") from None
         months = dict(periods.values_list("pk", "reporting_month"))
-        context = EvaluationContext(timezone.now())
+        context = EvaluationContext(timezone.now(), Q(pk=entity.pk))
         if evaluating_since(context) is None:
             self.stdout.write("No evaluation has run lately, so no notice is raised before the next one.")
         episodes = judge_episodes(context, months)
