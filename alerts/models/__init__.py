@@ -1,61 +1,29 @@
 """Overdue flags, notices, the outbox, destinations, silences, and the notification settings of people and groups."""
 
-from alerts.models.delivery import (
-    EMAIL,
-    REACHES_RECIPIENT,
-    Channel,
-    Delivery,
-    DeliveryLine,
-    Home,
-    LineReason,
-    MessageReason,
-    Trouble,
-)
-from alerts.models.destination import Destination
-from alerts.models.evaluation_state import FLAG_LEVELS, EvaluationSpan, Outage, OverdueFlag, Overrun
-from alerts.models.notice import (
-    CONNECTION_NOTICES,
-    GROUP_NOTICES,
-    NOTICE_KINDS,
-    Notice,
-    NoticeCutoff,
-    ProofRun,
-)
-from alerts.models.recipient_settings import (
-    DEFAULT_DIGEST_TIME,
-    AlertRules,
-    EscalationStep,
-    Habits,
-    Subscription,
-)
-from alerts.models.silence import Silence
-
-__all__ = [
-    "CONNECTION_NOTICES",
-    "DEFAULT_DIGEST_TIME",
-    "EMAIL",
-    "FLAG_LEVELS",
-    "GROUP_NOTICES",
-    "NOTICE_KINDS",
-    "REACHES_RECIPIENT",
-    "AlertRules",
-    "Channel",
-    "Delivery",
-    "DeliveryLine",
-    "Destination",
-    "EscalationStep",
-    "EvaluationSpan",
-    "Habits",
-    "Home",
-    "LineReason",
-    "MessageReason",
-    "Notice",
-    "NoticeCutoff",
-    "Outage",
-    "OverdueFlag",
-    "Overrun",
-    "ProofRun",
-    "Silence",
-    "Subscription",
-    "Trouble",
-]
+from alerts.models.delivery import EMAIL as EMAIL
+from alerts.models.delivery import REACHES_RECIPIENT as REACHES_RECIPIENT
+from alerts.models.delivery import Channel as Channel
+from alerts.models.delivery import Delivery as Delivery
+from alerts.models.delivery import DeliveryLine as DeliveryLine
+from alerts.models.delivery import Home as Home
+from alerts.models.delivery import LineReason as LineReason
+from alerts.models.delivery import MessageReason as MessageReason
+from alerts.models.delivery import Trouble as Trouble
+from alerts.models.destination import Destination as Destination
+from alerts.models.evaluation_state import FLAG_LEVELS as FLAG_LEVELS
+from alerts.models.evaluation_state import EvaluationSpan as EvaluationSpan
+from alerts.models.evaluation_state import Outage as Outage
+from alerts.models.evaluation_state import OverdueFlag as OverdueFlag
+from alerts.models.evaluation_state import Overrun as Overrun
+from alerts.models.notice import CONNECTION_NOTICES as CONNECTION_NOTICES
+from alerts.models.notice import GROUP_NOTICES as GROUP_NOTICES
+from alerts.models.notice import NOTICE_KINDS as NOTICE_KINDS
+from alerts.models.notice import Notice as Notice
+from alerts.models.notice import NoticeCutoff as NoticeCutoff
+from alerts.models.notice import ProofRun as ProofRun
+from alerts.models.recipient_settings import DEFAULT_DIGEST_TIME as DEFAULT_DIGEST_TIME
+from alerts.models.recipient_settings import AlertRules as AlertRules
+from alerts.models.recipient_settings import EscalationStep as EscalationStep
+from alerts.models.recipient_settings import Habits as Habits
+from alerts.models.recipient_settings import Subscription as Subscription
+from alerts.models.silence import Silence as Silence
