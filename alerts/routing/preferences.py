@@ -99,29 +99,13 @@ class NotificationPreferences:
     def from_token(cls, token: str, person: Person) -> NotificationPreferences:
         """The preferences in the token; raises signing.BadSignature for a token of another person."""
         cadences, texts = _signer(person).unsign_object(token)
-        return cls(
-            {kind: Cadence(cadence) for kind, cadence in cadences.items()},
-            digest_at=_clock(texts["digest_at"]) or DEFAULT_DIGEST_TIME,
-            digest_weekday=int(texts["digest_weekday"]),
-            quiet_from=_clock(texts["quiet_from"]),
-            quiet_until=_clock(texts["quiet_until"]),
-            calendar=int(texts["calendar"]) if texts["calendar"] else None,
-            rests_on_days_off=texts["rests_on_days_off"] == "True",
-            away_from=_day(texts["away_from"]),
-            away_until=_day(texts["away_until"]),
-        )
+        fields = [field for field in Habits._meta.concrete_fields if field.name in texts]
+        habits = {field.name: field.to_python(texts[field.name]) for field in fields}
+        return cls({kind: Cadence(cadence) for kind, cadence in cadences.items()}, **habits)
 
 
 def _signer(person: Person) -> signing.Signer:
     return signing.Signer(salt=f"alerts.arranged.{person.email}")
-
-
-def _clock(text: str | None) -> time | None:
-    return time.fromisoformat(text) if text else None
-
-
-def _day(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
 
 
 HABIT_FIELDS = (
