@@ -57,7 +57,9 @@ def delete_old_notices(as_of: datetime, *, keep: timedelta, batch: int = BATCH) 
     """Delete the notices raised longer ago than `keep`, with messages, troubles and proofs; returns their number."""
     cutoff = _cutoff(as_of, keep)
     with transaction.atomic():
-        _move_cutoff(cutoff)
+        NoticeCutoff.objects.get_or_create(pk=1, defaults={"at": cutoff})
+        # Never back, since what was deleted stays deleted.
+        NoticeCutoff.objects.filter(at__lt=cutoff).update(at=cutoff)
         if old := count_old_notices(as_of, keep=keep):
             record_act(Verb.NOTICES_DELETED, INSTALLATION, after={"notices": old, "raised_before": cutoff})
     parameters = {"cutoff": cutoff, "batch": batch}
@@ -86,21 +88,8 @@ def count_old_notices(as_of: datetime, *, keep: timedelta) -> int:
 
 def notices_kept_since() -> datetime | None:
     """The moment before which notices may have been deleted; None where none has been."""
-    cutoff = NoticeCutoff.objects.first()
-    return None if cutoff is None else cutoff.at
+    return NoticeCutoff.objects.values_list("at", flat=True).first()
 
 
 def _cutoff(as_of: datetime, keep: timedelta) -> datetime:
     return datetime.combine((as_of - keep).astimezone(UTC).date(), time(), UTC)
-
-
-def _move_cutoff(cutoff: datetime) -> None:
-    """Move the cut-off forward; never back, since what was deleted stays deleted."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO alerts_noticecutoff AS kept (id, at) VALUES (1, %s)
-            ON CONFLICT (id) DO UPDATE SET at = greatest(kept.at, excluded.at)
-            """,
-            [cutoff],
-        )
