@@ -14,7 +14,7 @@ from alerts.evaluate.connection_outages import outage_notices
 from alerts.evaluate.continuity import evaluated_this_minute, record_evaluation
 from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
 from alerts.evaluate.group_closes import group_close_notices
-from alerts.evaluate.overdue import OverdueChanges, evaluator_lock, update_overdue
+from alerts.evaluate.overdue import evaluator_lock, update_overdue
 from alerts.evaluate.reopenings import reopening_notices
 from alerts.models import Notice
 from alerts.routing.evaluation_context import EvaluationContext
@@ -30,7 +30,6 @@ _BEFORE_AN_EPISODE = (NoticeKind.DUE_SOON, NoticeKind.NO_DEADLINE)
 class EvaluationResult:
     """The result of one evaluation: notices by kind, and the number of messages created or extended."""
 
-    overdue: OverdueChanges
     notices: dict[str, int]
     deliveries: int
 
@@ -63,7 +62,7 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
 
     Each reads anew from the tables what those before it wrote: flags, overruns, outages, and the notices saved here.
     """
-    overdue = update_overdue(context)
+    update_overdue(context)
     notices = Notice.objects.bulk_create(
         [*_episode_notices(context), *reopening_notices(context), *outage_notices(context)]
     )
@@ -72,7 +71,7 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
     deliveries = route_notices(notices, context)
     # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
     deliveries += requeue_after_silence(context)
-    return EvaluationResult(overdue, Counter(notice.kind for notice in notices), deliveries)
+    return EvaluationResult(Counter(notice.kind for notice in notices), deliveries)
 
 
 # --- notices of episodes ------------------------------------------------------------------------------------------

@@ -10,14 +10,10 @@ from alerts.models.delivery import LineReason as LineReason
 from alerts.models.delivery import MessageReason as MessageReason
 from alerts.models.delivery import Trouble as Trouble
 from alerts.models.destination import Destination as Destination
-from alerts.models.evaluation_state import FLAG_LEVELS as FLAG_LEVELS
 from alerts.models.evaluation_state import EvaluationSpan as EvaluationSpan
 from alerts.models.evaluation_state import Outage as Outage
 from alerts.models.evaluation_state import OverdueFlag as OverdueFlag
 from alerts.models.evaluation_state import Overrun as Overrun
-from alerts.models.notice import CONNECTION_NOTICES as CONNECTION_NOTICES
-from alerts.models.notice import GROUP_NOTICES as GROUP_NOTICES
-from alerts.models.notice import NOTICE_KINDS as NOTICE_KINDS
 from alerts.models.notice import Notice as Notice
 from alerts.models.notice import NoticeCutoff as NoticeCutoff
 from alerts.models.notice import ProofRun as ProofRun

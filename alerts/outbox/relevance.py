@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from alerts.models import CONNECTION_NOTICES, Delivery, DeliveryLine, Destination, LineReason, Notice, Outage
+from alerts.models import Delivery, DeliveryLine, Destination, LineReason, Notice, Outage
 from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityNotice
 from alerts.notices.notice_specs import spec_of
 from alerts.outbox.send_context import SendContext
@@ -116,12 +116,11 @@ def not_visible_reason(destination: Destination | None) -> LineReason:
 
 def notices_of_ended_outages(notices: Sequence[Notice]) -> set[int]:
     """The ids of the connection notices whose outage has ended."""
-    ids = [notice.pk for notice in notices if notice.connection_id is not None]
-    if not ids:
+    of_connections = [notice for notice in notices if notice.connection_id is not None]
+    if not of_connections:
         return set()
-    outage_notices = Notice.objects.filter(CONNECTION_NOTICES, pk__in=ids)
     ongoing = set(Outage.objects.filter(closed_at=None).values_list("connection", "kind", "episode"))
-    return {row.pk for row in outage_notices if (row.connection_id, row.kind, row.episode) not in ongoing}
+    return {row.pk for row in of_connections if (row.connection_id, row.kind, row.episode) not in ongoing}
 
 
 def _counts_as_closed(period: FiscalPeriod, row: Row) -> bool:
