@@ -8,7 +8,7 @@ from __future__ import annotations
 from alerts.models import LineReason, MessageReason
 from closing.judging.notice_rules import NoticeReason
 
-_WORDS: dict[str, str] = {
+REASON_WORDS: dict[str, str] = {
     NoticeReason.PAST_THE_LINE: "alerting, confirmed by the ERP",
     NoticeReason.PAST_A_STEP: "still not closed: the next step of the escalation",
     NoticeReason.CLOSE_EXPECTED: "waits: somebody has taken it over, and the expected close has not passed",
@@ -50,9 +50,6 @@ _WORDS: dict[str, str] = {
 }
 
 
-STORED_REASONS = frozenset(_WORDS)
-
-
 def reason_words(stored: str) -> str:
     """A stored reason in words to show; one that no version here knows is shown as it was stored."""
-    return _WORDS.get(stored, stored)
+    return REASON_WORDS.get(stored, stored)

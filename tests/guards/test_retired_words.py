@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from alerts.reason_words import STORED_REASONS
+from alerts.reason_words import REASON_WORDS
 from tests.guards.retired_words import RETIRED, literals, retired_words_in, seen_in_html
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("alerts", "board", "closeboard", "closing", "connectors", "entities", "infra", "periods")
 # Texts of the code that stay as they are, each with its reason.
 EXCEPTIONS = {
-    **dict.fromkeys(STORED_REASONS, "rows store it as a key; alerts.reason_words shows other words"),
+    **dict.fromkeys(REASON_WORDS, "rows store it as a key; alerts.reason_words shows other words"),
     "on hold: nobody can post, and it can be undone": "rows of old versions store it; because_today replaces it",
     "Not needed any more": "the label of a stored state; pages and commands say that it was not sent",
     "ok stale": "class names",
