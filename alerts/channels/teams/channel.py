@@ -7,7 +7,7 @@ can make no mention: a mention needs an entity of its own in the card, and this 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from alerts.channels.chat_sections import (
@@ -72,7 +72,7 @@ def _message(content: MessageContent, size: PostSize) -> Element:
         "fallbackText": neutralize_markup(cut(content.subject, _LONGEST_SUBJECT)),
         "msteams": {"width": "Full"},
         "body": body,
-        "actions": [_open(TextLink("Open Closeboard", content.home.url))],
+        "actions": [{**_open(content.home.url), "title": "Open Closeboard"}],
     }
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
@@ -121,12 +121,11 @@ def _run(text: str, **properties: Any) -> Element:
 
 
 def _linked(link: TextLink, **properties: Any) -> Element:
-    return _run(link.text, **properties) | {"selectAction": _open(TextLink("", link.url))}
+    return _run(link.text, **properties) | {"selectAction": _open(link.url)}
 
 
-def _open(link: TextLink) -> Mapping[str, str]:
-    title = {"title": link.text} if link.text else {}
-    return {"type": "Action.OpenUrl", "url": link.url, **title}
+def _open(url: str) -> Element:
+    return {"type": "Action.OpenUrl", "url": url}
 
 
 def _foreign_host(host: str) -> str:

@@ -23,7 +23,7 @@ from alerts.channels.kinds import DestinationKind
 from alerts.channels.post_transport import Post
 from alerts.mail.sections import MessageContent
 from alerts.models import Destination, Notice
-from alerts.notices.entries import DeliverableNotice, MultiEntityNotice
+from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityNotice
 from alerts.reason_words import reason_words
 from alerts.sanitize import one_line
 from closing import phrasing
@@ -73,10 +73,7 @@ def webhook_body(
         "why": content.why,
         "group": {"code": destination.group.code, "name": one_line(destination.group.name)},
         "url": content.home.url,
-        "notices": [
-            _event(item) if isinstance(item, MultiEntityNotice) else _item(item.notice, item.row, item.month)
-            for item in items
-        ],
+        "notices": [_event(item) if isinstance(item, MultiEntityNotice) else _item(item) for item in items],
     }
     if not items:
         data["text"] = " ".join(section.note for section in content.sections)
@@ -89,8 +86,8 @@ def webhook_body(
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _item(notice: Notice, row: Row, month: date) -> Json:
-    return _notice(notice) | {"month": f"{month:%Y-%m}", "entity": _entity(row, month)}
+def _item(item: EntityNotice) -> Json:
+    return _notice(item.notice) | {"month": f"{item.month:%Y-%m}", "entity": _entity(item.row, item.month)}
 
 
 def _event(event: MultiEntityNotice) -> Json:
