@@ -120,7 +120,9 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
     differences: list[AlertMismatch] = []
     for period, history in histories.items():
         due = _expected_alerts(history, causes[period], as_of, readings)
-        due = [each for each in due if _had_to_exist(history, each, alerts[period])]
+        # Those that evaluations must have raised by now, or have.
+        raised = max((notice.raised_at for notice in alerts[period]), default=_NEVER)
+        due = [each for each in due if each.by <= history.raised_until or each.at <= raised]
         expected += sum(each.at >= kept_since for each in due)
         differences += _mismatches(history, due, alerts[period], kept_since)
         for notice in alerts[period]:
@@ -196,11 +198,6 @@ def _expected_alerts(
     for at, set_at in causes.reopenings:
         expected.append(_required_alert(history, at, set_at, readings, as_of)[0])
     return sorted(filter(None, expected), key=lambda due: due.at)
-
-
-def _had_to_exist(history: _PeriodHistory, due: ExpectedAlert, alerts: Sequence[Notice]) -> bool:
-    """Whether evaluations must have raised an alert by now, or have."""
-    return due.by <= history.raised_until or any(notice.raised_at >= due.at for notice in alerts)
 
 
 def _required_alert(

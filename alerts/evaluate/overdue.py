@@ -153,7 +153,7 @@ def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[st
     rules = [context.policies[entity_id].judging for entity_id in ids]
     in_working_days = [rule.unit is LatenessUnit.WORKING_DAYS for rule in rules]
     used = {entity.calendar for entity, working in zip(entities, in_working_days, strict=True) if working}
-    calendar_ids, days, ordinals = _ordinals(cursor, used, context) if used else ([], [], [])
+    ordinals = _ordinals(cursor, used, context) if used else []
     return {
         "ids": ids,
         "local_nows": local_nows,
@@ -165,9 +165,9 @@ def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[st
         "active_to": [entity.active_to for entity in entities],
         "never_read": [context.readings[entity_id].read_at is None for entity_id in ids],
         "expected": EXPECTED_KEY,
-        "calendar_ids": calendar_ids,
-        "days": days,
-        "ordinals": ordinals,
+        "calendar_ids": [calendar_id for calendar_id, _, _ in ordinals],
+        "days": [day for _, day, _ in ordinals],
+        "ordinals": [passed for _, _, passed in ordinals],
         "today": as_of.date(),
         "as_of": as_of,
     }
@@ -175,7 +175,7 @@ def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[st
 
 def _ordinals(
     cursor: CursorWrapper, calendar_ids: set[int], context: EvaluationContext
-) -> tuple[list[int], list[date], list[int]]:
+) -> list[tuple[int, date, int]]:
     """For each calendar and day from the oldest open deadline on, how many working days had passed by then."""
     cursor.execute(
         """
@@ -189,9 +189,7 @@ def _ordinals(
     today = context.as_of.date()
     last = today + timedelta(days=400)
     first = min(oldest or today, today)
-    calendar_column: list[int] = []
-    day_column: list[date] = []
-    ordinal_column: list[int] = []
+    rows = []
     calendars = context.calendars.covering(calendar_ids, range(first.year, last.year + 1))
     for calendar_id, calendar in calendars.items():
         passed, day = 0, first
@@ -200,11 +198,9 @@ def _ordinals(
                 passed += calendar.is_workday(day)
             except CalendarUncovered:
                 break  # beyond its holidays lateness counts calendar days, as judge() does
-            calendar_column.append(calendar_id)
-            day_column.append(day)
-            ordinal_column.append(passed)
+            rows.append((calendar_id, day, passed))
             day += timedelta(days=1)
-    return calendar_column, day_column, ordinal_column
+    return rows
 
 
 def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: int) -> OverdueChanges:

@@ -9,7 +9,7 @@ from django.conf import settings
 from alerts.mail.message_lookups import message_context
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, content_of_sentence
-from alerts.models import Destination, Trouble
+from alerts.models import Trouble
 from alerts.models.delivery import NO_ANSWER, NO_SIGN_IN, REPLY_WORDS
 from alerts.sanitize import one_line
 from closing import phrasing
@@ -21,13 +21,34 @@ _LONGEST_WORDS = 300
 def trouble_content(trouble: Trouble, as_of: datetime, zone: str) -> MessageContent:
     """The content of a message about a trouble; a destination is not shown the text of the mail server's error."""
     since = phrasing.day_and_clock(trouble.began_at, reader_zone(zone)[0], as_of)
-    if trouble.destination is None:
-        subject, note, helps = _mail_trouble(since, trouble)
+    destination = trouble.destination
+    if destination is None:
+        problem = mail_problem(trouble.words)
+        helps = (
+            "Check the settings of the mail server."
+            if trouble.refused
+            else "They are sent when it accepts them."
+        )
+        subject = f"Mails cannot be sent: {problem}"
+        note = f"Since {since} {problem}. Alerts wait; none is lost. {helps}"
+        link = TextLink("See what is waiting", f"{settings.PUBLIC_BASE_URL}/alerts/")
         why = "Posted here because mails cannot be sent."
     else:
-        subject, note, helps = _post_trouble(trouble.destination, since, trouble)
-        why = f"You get this as administrator of {one_line(trouble.destination.group.name)}."
-    return content_of_sentence(subject, note, message_context(as_of, zone, why), [helps])
+        name, error = one_line(destination.name), one_line(trouble.words, _LONGEST_WORDS)
+        problem = "refuses our posts" if trouble.refused else "cannot be reached"
+        helps = (
+            "Give it another address, or remove it."
+            if trouble.refused
+            else "They are posted when it answers."
+        )
+        subject = f"“{name}” {problem}"
+        note = (
+            f"The {destination.get_kind_display()} destination “{name}” {problem} since {since}. {error} "
+            f"Its posts wait; none is lost. {helps}"
+        )
+        link = TextLink("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
+        why = f"You get this as administrator of {one_line(destination.group.name)}."
+    return content_of_sentence(subject, note, message_context(as_of, zone, why), [link])
 
 
 def mail_problem(error: str) -> str:
@@ -39,30 +60,3 @@ def mail_problem(error: str) -> str:
     if error.startswith(NO_ANSWER):
         return "the mail server does not answer"
     return "the mail server refuses our mails"
-
-
-def _mail_trouble(since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
-    problem = mail_problem(trouble.words)
-    helps = (
-        "Check the settings of the mail server." if trouble.refused else "They are sent when it accepts them."
-    )
-    return (
-        f"Mails cannot be sent: {problem}",
-        f"Since {since} {problem}. Alerts wait; none is lost. {helps}",
-        TextLink("See what is waiting", f"{settings.PUBLIC_BASE_URL}/alerts/"),
-    )
-
-
-def _post_trouble(destination: Destination, since: str, trouble: Trouble) -> tuple[str, str, TextLink]:
-    name = one_line(destination.name)
-    error = one_line(trouble.words, _LONGEST_WORDS)
-    problem = "refuses our posts" if trouble.refused else "cannot be reached"
-    helps = (
-        "Give it another address, or remove it." if trouble.refused else "They are posted when it answers."
-    )
-    note = (
-        f"The {destination.get_kind_display()} destination “{name}” {problem} since {since}. {error} "
-        f"Its posts wait; none is lost. {helps}"
-    )
-    link = TextLink("See the destinations", f"{settings.PUBLIC_BASE_URL}/alerts/destinations/")
-    return f"“{name}” {problem}", note, link

@@ -9,13 +9,10 @@ from datetime import timedelta
 from django.db import connection as database
 
 _CHANNELS = """
-WITH used AS (
-    SELECT channel AS name, state FROM alerts_delivery
-    WHERE state IN ('waiting', 'sending', 'parked')
-), counted AS (
-    SELECT name, count(*) FILTER (WHERE state IN ('waiting', 'sending')) AS waiting,
+WITH counted AS (
+    SELECT channel AS name, count(*) FILTER (WHERE state IN ('waiting', 'sending')) AS waiting,
            count(*) FILTER (WHERE state = 'parked') AS parked
-    FROM used GROUP BY name
+    FROM alerts_delivery WHERE state IN ('waiting', 'sending', 'parked') GROUP BY channel
 )
 SELECT name, coalesce(held, false),
        CASE WHEN paused_until > clock_timestamp() THEN paused_until - clock_timestamp() END,

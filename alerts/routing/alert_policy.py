@@ -38,12 +38,8 @@ class EscalationStepRule:
 
 
 DEFAULT_STEPS = tuple(
-    EscalationStepRule(days, roles)
-    for days, roles in zip(
-        ESCALATE_AFTER,
-        ((Role.ADMINISTRATOR.value,), (Role.OWNER.value,)),
-        strict=True,
-    )
+    EscalationStepRule(days, (role.value,))
+    for days, role in zip(ESCALATE_AFTER, (Role.ADMINISTRATOR, Role.OWNER), strict=True)
 )
 
 
