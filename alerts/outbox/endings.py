@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import nullcontext
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
-from alerts.models import DeliveryLine, LineReason
+from alerts.models import Delivery, DeliveryLine, LineReason
 from alerts.notices.notice_specs import spec_of
 from alerts.outbox import queue as outbox
 from alerts.outbox.gates import OutgoingMessage
@@ -31,14 +31,30 @@ _RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to record th
 log = structlog.get_logger(__name__)
 
 
-def mark_sent(message: OutgoingMessage, context: SendContext) -> bool:
-    """Mark the message as sent without the lines left out; False when its lease had expired."""
-    return _end(message, context, lambda: outbox.mark_sent(message.claim))
+def record_end(
+    message: OutgoingMessage, context: SendContext, state: Delivery.State, reason: str = ""
+) -> bool:
+    """Record that the message was sent or cancelled, and why lines were left out; False when its lease had expired.
 
+    Retries through a restart of the database: without its mark, an accepted message would be sent again.
+    """
+    left_out = message.lines(context).left_out
 
-def mark_cancelled(message: OutgoingMessage, reason: str, context: SendContext) -> bool:
-    """Cancel the message and record why each line was left out; False when its lease had expired."""
-    return _end(message, context, lambda: outbox.mark_cancelled(message.claim, reason))
+    def mark_with_lines() -> bool:
+        with transaction.atomic() if left_out else nullcontext():
+            done = outbox.end(message.claim, state, reason)
+            _leave_out(left_out, message, context, mine=done)
+        return done
+
+    for pause in _RETRY_PAUSES:
+        try:
+            return mark_with_lines()
+        except (OperationalError, InterfaceError):
+            if database.in_atomic_block:
+                raise
+            database.close()
+            time.sleep(pause)
+    return mark_with_lines()
 
 
 def record_failure(
@@ -51,7 +67,7 @@ def record_failure(
             wait = _record_delay(claim, failure) if isinstance(failure, TemporaryFailure) else timedelta(0)
             outbox.retry_later(claim, error, wait)
         case FailureHandling.OTHERS_FIRST:
-            outbox.requeue_last(claim, f"{error} {UNCLEAR_NOTE}")
+            outbox.requeue(claim, f"{error} {UNCLEAR_NOTE}")
         case FailureHandling.FAIL:
             _mark_failed(message, error, context)
         case FailureHandling.AWAIT_SERVER:
@@ -84,30 +100,9 @@ def _record_delay(claim: Claim, failure: TemporaryFailure) -> timedelta:
 
 def _mark_failed(message: OutgoingMessage, error: str, context: SendContext) -> None:
     with transaction.atomic():
-        if outbox.mark_failed(message.claim, error):
+        if outbox.end(message.claim, Delivery.State.PARKED, error):
             log.error("message parked", message_id=message.delivery.message_id, why=error)
             _fall_back(message, context)
-
-
-def _end(message: OutgoingMessage, context: SendContext, mark: Callable[[], bool]) -> bool:
-    """Retry through a restart of the database: without its mark, an accepted message would be sent again."""
-    left_out = message.lines(context).left_out
-
-    def mark_with_lines() -> bool:
-        with transaction.atomic() if left_out else nullcontext():
-            done = mark()
-            _leave_out(left_out, message, context, mine=done)
-        return done
-
-    for pause in _RETRY_PAUSES:
-        try:
-            return mark_with_lines()
-        except (OperationalError, InterfaceError):
-            if database.in_atomic_block:
-                raise
-            database.close()
-            time.sleep(pause)
-    return mark_with_lines()
 
 
 def _leave_out(

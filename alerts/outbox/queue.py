@@ -145,19 +145,25 @@ def _claim(condition: str, values: Mapping[str, Any], lock: int = 0) -> Claim | 
     return Claim(*row) if row is not None else None
 
 
-def mark_sent(claim: Claim) -> bool:
-    """Mark the message as accepted by the server; False when the lease had expired and it was claimed again."""
-    return _end(claim, Delivery.State.SENT, "")
+def end(claim: Claim, state: Delivery.State, words: str = "") -> bool:
+    """Record how the message ended; False when the lease had expired and it was claimed again.
+
+    A failed one stays `parked` until an administrator retries it.
+    """
+    return bool(_claimed(claim).update(state=state, ended_at=Now(), lease_until=None, words=words))
 
 
-def mark_cancelled(claim: Claim, reason: str) -> bool:
-    """Cancel the message: none of its notices applies any more."""
-    return _end(claim, Delivery.State.CANCELLED, reason)
-
-
-def mark_failed(claim: Claim, error: str) -> bool:
-    """Mark the message as failed: it cannot be sent, and stays until an administrator retries it."""
-    return _end(claim, Delivery.State.PARKED, error)
+def requeue(claim: Claim, words: str, after: timedelta = timedelta(0), *, counts: bool = False) -> bool:
+    """Let the message wait again, so that others are sent before it; this attempt does not count by default."""
+    updated = _claimed(claim).update(
+        state=Delivery.State.WAITING,
+        due_at=Now() + after,
+        lease_until=None,
+        attempts=F("attempts") - (0 if counts else 1),
+        abandoned=0,
+        words=words,
+    )
+    return bool(updated)
 
 
 def retry_later(claim: Claim, error: str, wait: timedelta = timedelta(0)) -> bool:
@@ -166,12 +172,7 @@ def retry_later(claim: Claim, error: str, wait: timedelta = timedelta(0)) -> boo
     Not sooner than the `wait` that the server asked for.
     """
     after = RETRY_AFTER[min(claim.attempts, len(RETRY_AFTER)) - 1]
-    return _wait(claim, error, max(after, wait), counts=True)
-
-
-def postpone(claim: Claim, reason: str) -> bool:
-    """Send the message a minute later; this attempt does not count."""
-    return _wait(claim, reason, timedelta(minutes=1), counts=False)
+    return requeue(claim, error, max(after, wait), counts=True)
 
 
 def pause_and_requeue(claim: Claim, error: str, *, refused: bool = True) -> bool:
@@ -182,7 +183,7 @@ def pause_and_requeue(claim: Claim, error: str, *, refused: bool = True) -> bool
     with transaction.atomic():
         began = record_trouble(claim.channel, claim.destination_id, error, refused=refused)
         pause(claim.channel, error, pause_span(claim.channel, began))
-        return _wait(claim, error, timedelta(0), counts=False)
+        return requeue(claim, error)
 
 
 def delay_channel(claim: Claim, error: str) -> bool:
@@ -196,32 +197,11 @@ def delay_channel(claim: Claim, error: str) -> bool:
         return retry_later(claim, error)
 
 
-def requeue_last(claim: Claim, error: str) -> bool:
-    """Put the message at the end of the queue, so that others are sent before it; this attempt does not count."""
-    return _wait(claim, error, timedelta(0), counts=False)
-
-
 def retry_failed() -> int:
     """Requeue all failed messages with no attempts counted, once the cause is mended; returns how many."""
     return Delivery.objects.filter(state=Delivery.State.PARKED).update(
         state=Delivery.State.WAITING, due_at=Now(), attempts=0, abandoned=0, ended_at=None, words=""
     )
-
-
-def _wait(claim: Claim, words: str, after: timedelta, *, counts: bool) -> bool:
-    updated = _claimed(claim).update(
-        state=Delivery.State.WAITING,
-        due_at=Now() + after,
-        lease_until=None,
-        attempts=F("attempts") - (0 if counts else 1),
-        abandoned=0,
-        words=words,
-    )
-    return bool(updated)
-
-
-def _end(claim: Claim, state: Delivery.State, words: str) -> bool:
-    return bool(_claimed(claim).update(state=state, ended_at=Now(), lease_until=None, words=words))
 
 
 def _claimed(claim: Claim) -> QuerySet[Delivery]:

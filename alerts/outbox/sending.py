@@ -15,10 +15,10 @@ from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import CompositionFailed, DeliveryFailure
 from alerts.channels.kinds import ChannelConnection, Draft, SendMethod, channel_kinds, destination_kind
 from alerts.channels.posts import destination_of
-from alerts.models import EMAIL
+from alerts.models import EMAIL, Delivery
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
-from alerts.outbox.endings import mark_cancelled, mark_sent, record_failure
+from alerts.outbox.endings import record_end, record_failure
 from alerts.outbox.gates import GATES, Cancel, Failed, OutgoingMessage, Postpone, Stop
 from alerts.outbox.left_out_lines import requeue_left_out
 from alerts.outbox.queue import LEASE, MIN_POST_SPACING, Claim
@@ -117,13 +117,13 @@ def send_one(
     outcome = _pass_gates_and_deliver(message, method, context)
     match outcome:
         case Cancel(reason):
-            mark_cancelled(message, reason, context)
+            record_end(message, context, Delivery.State.CANCELLED, reason)
         case Postpone(reason):
-            outbox.postpone(claim, reason)
+            outbox.requeue(claim, reason, timedelta(minutes=1))
         case Failed(failure):
             return record_failure(message, failure, context)
         case Sent():
-            if not mark_sent(message, context):
+            if not record_end(message, context, Delivery.State.SENT):
                 log.warning("sent after the lease was over", message_id=message.delivery.message_id)
     return outcome
 

@@ -52,14 +52,14 @@ def test_the_lease_of_a_dead_sender_ends_and_its_fence_is_worth_nothing_then(due
         2,
         1,
     )
-    assert not outbox.mark_sent(dead)
+    assert not outbox.end(dead, Delivery.State.SENT)
     assert not outbox.retry_later(dead, "too late")
-    assert not outbox.mark_failed(dead, "too late")
+    assert not outbox.end(dead, Delivery.State.PARKED, "too late")
     assert not outbox.pause_and_requeue(dead, "too late")
     assert again(due_message).state == "sending"
-    assert outbox.mark_sent(alive)
+    assert outbox.end(alive, Delivery.State.SENT)
     assert again(due_message).state == "sent"
-    assert not outbox.mark_sent(alive)
+    assert not outbox.end(alive, Delivery.State.SENT)
 
 
 def test_a_lease_is_longer_than_any_send() -> None:
@@ -157,13 +157,13 @@ def test_as_many_as_are_allowed_in_a_minute_counting_those_in_hand(settings: Set
     save_due_messages(raise_notice(save_late_group()), 5)
     held = [claimed(), claimed(), claimed()]
     assert outbox.claim_mail() is None
-    outbox.mark_sent(held[0])
+    outbox.end(held[0], Delivery.State.SENT)
     assert outbox.claim_mail() is None
     outbox.retry_later(held[1], "450 not now")  # the server took none: there is room for another
-    assert outbox.mark_sent(claimed())
+    assert outbox.end(claimed(), Delivery.State.SENT)
     assert outbox.claim_mail() is None
     age_outbox(timedelta(minutes=1))
-    assert outbox.mark_sent(claimed())
+    assert outbox.end(claimed(), Delivery.State.SENT)
 
 
 def test_a_claim_is_three_statements_at_most(due_message: Delivery, settings: Settings) -> None:
@@ -212,7 +212,7 @@ def test_mails_are_shown_held_and_released_by_hand(due_message: Delivery, settin
     assert "on hold: restored from Sunday" in said("hold", "--because", "restored from Sunday")
     assert outbox.claim_mail() is None
     assert "on hold" not in said("release")
-    outbox.mark_failed(claimed(), "550 no such person")
+    outbox.end(claimed(), Delivery.State.PARKED, "550 no such person")
     assert f"Cannot be sent to {due_message.person.email}: 550 no such person" in said("show")
     assert "1 message waits for" in said("retry")
     assert claimed().attempts == 1
