@@ -60,10 +60,7 @@ class SendContext:
 
     def message(self, claim: Claim) -> Delivery:
         """The claimed message with its recipient and its lines, in the order in which they were raised."""
-        loaded = self._loaded
-        if loaded is None or time.monotonic() - loaded.loaded_at > MAX_CONTEXT_AGE:
-            self._loaded = loaded = _load(self.now(), [claim.delivery_id])
-        message = loaded.messages.get(claim.delivery_id)
+        message = self._newest([claim.delivery_id]).messages.get(claim.delivery_id)
         # Lines are added until a message is claimed, so it may have been loaded before the last of them.
         if message is None or len(message.lines.all()) != claim.lines:
             return load_messages([claim.delivery_id])[claim.delivery_id]
@@ -81,19 +78,24 @@ class SendContext:
         self, keys: Collection[RowKey], reader: Person | Destination
     ) -> tuple[dict[RowKey, Row], datetime]:
         """The rows that this person may see, or that stand below this destination's group, and their moment."""
-        loaded = self._loaded
-        if (
-            loaded is None
-            or time.monotonic() - loaded.loaded_at > MAX_CONTEXT_AGE
-            or not loaded.keys.issuperset(keys)
-        ):
-            self._loaded = loaded = _load(self.now(), (), keys)
+        loaded = self._newest((), keys)
         visible = {
             key: _as_seen(loaded.rows[key], reader, loaded.audiences)
             for key in keys
             if key in loaded.rows and can_see(reader, loaded.audiences[key[0]])
         }
         return visible, loaded.as_of
+
+    def _newest(self, ids: Collection[int], keys: Collection[RowKey] = ()) -> _Loaded:
+        """The data of less than MAX_CONTEXT_AGE ago with these rows; loaded anew it also holds these messages."""
+        loaded = self._loaded
+        if (
+            loaded is None
+            or time.monotonic() - loaded.loaded_at > MAX_CONTEXT_AGE
+            or not loaded.keys.issuperset(keys)
+        ):
+            self._loaded = loaded = _load(self.now(), ids, keys)
+        return loaded
 
     @property
     def lookups(self) -> MessageLookups | None:

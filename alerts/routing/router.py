@@ -84,63 +84,52 @@ def _recipients_by_notice(
     if fall_back:
         return _fall_back(notices, entity_ids, audiences, context)
     received, people = _problem_lines(notices, "recipient"), {}
-    told_of_outages = _outage_lines(notices, "recipient")
+    outage_readers = _outage_lines(notices, "recipient")
     steps = cache(context.alert_policies.steps_of)
     for notice in notices:
         if notice.group_id is not None:
             people[notice.pk] = context.role_holders.of_group_close(context.groups[notice.group_id])
             continue
+        own = [audiences[pk] for pk in entity_ids[notice.pk]]
         if _ends_outage(notice):
             people[notice.pk] = {
                 person
-                for person in told_of_outages[notice.connection_id]
-                if any(audiences[pk].may_see(person) for pk in entity_ids[notice.pk])
+                for person in outage_readers[notice.connection_id]
+                if any(each.may_see(person) for each in own)
             }
             continue
-        escalates, informed = spec_of(notice.kind).escalates, received[notice.period_id]
-        people[notice.pk] = {
-            person
-            for audience in (audiences[pk] for pk in entity_ids[notice.pk])
-            for person in recipients(
-                notice.kind,
-                notice.step,
-                audience,
-                context.as_of,
-                informed=informed,
-                steps=steps(audience.path) if escalates else (),
+        informed, step = received[notice.period_id], notice.step
+        people[notice.pk] = set().union(
+            *(
+                recipients(notice.kind, step, each, context.as_of, informed=informed, steps=steps(each.path))
+                for each in own
             )
-        }
+        )
     return people
 
 
 def _fall_back(
     notices: Sequence[Notice],
-    about: Mapping[int, Sequence[int]],
+    entity_ids: Mapping[int, Sequence[int]],
     audiences: Mapping[int, EntityAudience],
     context: EvaluationContext,
 ) -> dict[int, set[int]]:
-    received: dict[int, set[int]] = defaultdict(set)
-    lines = DeliveryLine.objects.filter(notice__in=notices)
-    for notice, person in lines.exclude(recipient=None).values_list("notice", "recipient"):
-        if person is not None:
-            received[notice].add(person)
-    return {
-        row.pk: set(context.role_holders.superusers).union(
-            *(audiences[pk].members_by_role[Membership.Role.ADMINISTRATOR] for pk in about[row.pk])
+    received = set(DeliveryLine.objects.filter(notice__in=notices).values_list("notice", "recipient"))
+    people = {}
+    for notice in notices:
+        administrators = context.role_holders.superusers.union(
+            *(audiences[pk].members_by_role[Membership.Role.ADMINISTRATOR] for pk in entity_ids[notice.pk])
         )
-        - received[row.pk]
-        for row in notices
-    }
+        people[notice.pk] = {person for person in administrators if (notice.pk, person) not in received}
+    return people
 
 
 def _cadences(
     notice: Notice, people: Collection[int], rules: Sequence[EffectiveAlertRules], chosen: CadenceChoices
 ) -> dict[int, Cadence]:
     """The cadence of a notice for each of these people, without those who have switched it off."""
-    rule, in_digest = (
-        spec_of(notice.kind).cadence,
-        bool(rules) and all(each.alerts_in_digest for each in rules),
-    )
+    rule = spec_of(notice.kind).cadence
+    in_digest = bool(rules) and all(each.alerts_in_digest for each in rules)
     cadences = {
         person: effective_cadence(rule, chosen.get((person, notice.kind)), in_digest=in_digest)
         for person in sorted(people)
@@ -207,7 +196,7 @@ def _lines_to_destinations(
     destinations = [row for row in context.destinations if kinds.intersection(row.kinds)]
     if not destinations:
         return received
-    problems, told_of_outages = (find(notices, "destination") for find in (_problem_lines, _outage_lines))
+    problems, outages = (find(notices, "destination") for find in (_problem_lines, _outage_lines))
     for notice in notices:
         paths = {context.entities[pk].path for pk in entity_ids[notice.pk]}
         if notice.group_id is not None:
@@ -215,7 +204,7 @@ def _lines_to_destinations(
         for row in destinations:
             chosen = notice.kind in row.kinds and any(path.startswith(row.group.path) for path in paths)
             if _ends_outage(notice):
-                chosen = row.pk in told_of_outages[notice.connection_id]
+                chosen = row.pk in outages[notice.connection_id]
             elif _ends_problem(notice):
                 chosen = chosen and row.pk in problems[notice.period_id]
             if chosen:
