@@ -18,6 +18,7 @@ from periods.models import SyncAttempt
 
 Outcome = SyncAttempt.Outcome
 Outages = dict[tuple[int, str], Outage]  # the last recent one of each connection and kind
+LastNotices = Mapping[tuple[int, str], Notice]  # the last one about each connection by its kind
 END_IS_NEWS = timedelta(days=2)  # an earlier end is shown by the board only
 
 
@@ -28,8 +29,13 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
     """
     inputs, as_of = _outage_inputs(context), context.as_of
     last = _recent_outages(inputs, as_of)
-    _update_outages(last, inputs, as_of)
-    due = _without_notice([outage for outage in last.values() if outage.closed_at is None])
+    notices = _last_notices({connection for connection, _ in last})
+    _update_outages(last, notices, inputs, as_of)
+    due = [
+        outage
+        for key, outage in last.items()
+        if outage.closed_at is None and (key not in notices or notices[key].episode != outage.episode)
+    ]
     audible = {
         entity.connection for pk, entity in context.entities.items() if due and pk not in context.silences
     }
@@ -46,7 +52,7 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
         for outage in sorted(due, key=lambda outage: outage.pk)
         if outage.connection_id in audible
     ]
-    return [*raised, *_ends_of_trouble(last, inputs, as_of)]
+    return [*raised, *_ends_of_trouble(last, notices, inputs, as_of)]
 
 
 def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeReason:
@@ -62,26 +68,13 @@ def _recent_outages(connections: Collection[int], as_of: datetime) -> Outages:
     return {(outage.connection_id, outage.kind): outage for outage in outages.order_by("episode")}
 
 
-def _without_notice(outages: Collection[Outage]) -> list[Outage]:
-    """Those of these outages, each the last of its connection and kind, that have no notice yet."""
-    last = _last_notices({outage.connection_id for outage in outages}, [NoticeKind.STALE, NoticeKind.REFUSED])
-    notified = {(connection, kind.value, notice.episode) for (connection, kind), notice in last.items()}
-    return [
-        outage for outage in outages if (outage.connection_id, outage.kind, outage.episode) not in notified
-    ]
-
-
-def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> None:
+def _update_outages(
+    last: Outages, notices: LastNotices, inputs: Mapping[int, OutageInputs], as_of: datetime
+) -> None:
     """Open and close outages, here and in the table; `last` then holds the new ones."""
     opened, changed = [], []
-    just_ended = {
-        pk
-        for (pk, _), outage in last.items()
-        if outage.closed_at and as_of - outage.closed_at < SAME_OUTAGE_WITHIN
-    }
-    ends = _last_notices(just_ended, [NoticeKind.READ_AGAIN])
-    ended_at = {connection: notice.raised_at for (connection, _), notice in ends.items()}
     for connection, current in inputs.items():
+        end = notices.get((connection, NoticeKind.READ_AGAIN.value))
         for kind in (NoticeKind.STALE, NoticeKind.REFUSED):
             before, now = last.get((connection, kind.value)), has_outage(kind, current, as_of)
             is_open = before is not None and before.closed_at is None
@@ -94,7 +87,7 @@ def _update_outages(last: Outages, inputs: Mapping[int, OutageInputs], as_of: da
                 before is not None
                 and before.closed_at
                 and as_of - before.closed_at < SAME_OUTAGE_WITHIN
-                and ended_at.get(connection, before.opened_at) < before.closed_at
+                and (end is None or end.raised_at < before.closed_at)
             ):
                 before.closed_at = None
                 changed.append(before)
@@ -120,9 +113,7 @@ def _number(opened: Collection[Outage]) -> None:
         outage.episode = numbers.get((outage.connection_id, outage.kind), 0) + 1
 
 
-def _last_notices(
-    connections: Collection[int], kinds: Collection[NoticeKind]
-) -> dict[tuple[int, NoticeKind], Notice]:
+def _last_notices(connections: Collection[int]) -> LastNotices:
     """The last notice of each kind about each connection, found by index however many there are."""
     if not connections:
         return {}
@@ -132,39 +123,37 @@ def _last_notices(
         CROSS JOIN LATERAL (SELECT * FROM alerts_notice WHERE connection_id = connection.id AND kind = kind.name
                             ORDER BY episode DESC LIMIT 1) notice
         """,
-        [list(connections), [kind.value for kind in kinds]],
+        [list(connections), [*Outage.KINDS, NoticeKind.READ_AGAIN.value]],
     )
-    return {(notice.connection_id or 0, NoticeKind(notice.kind)): notice for notice in notices}
+    return {(notice.connection_id or 0, notice.kind): notice for notice in notices}
 
 
-def _ends_of_trouble(last: Outages, inputs: Mapping[int, OutageInputs], as_of: datetime) -> list[Notice]:
+def _ends_of_trouble(
+    last: Outages, notices: LastNotices, inputs: Mapping[int, OutageInputs], as_of: datetime
+) -> list[Notice]:
     """A notice of each connection whose trouble was reported and has ended: the next one is then a new outage."""
     outages: dict[int, list[Outage]] = defaultdict(list)
     for (connection, _), outage in last.items():
         outages[connection].append(outage)
-    ended = {pk for pk, own in outages.items() if _has_ended(own, inputs[pk], as_of)}
-    if not ended:
-        return []
-    notices = _last_notices(ended, [NoticeKind.STALE, NoticeKind.REFUSED, NoticeKind.READ_AGAIN])
-    reported = {pk: notice for (pk, kind), notice in notices.items() if kind is NoticeKind.READ_AGAIN}
-    pending = {
-        pk
-        for (pk, _), notice in notices.items()
-        if pk not in reported or (notice.raised_at, notice.pk) > (reported[pk].raised_at, reported[pk].pk)
-    }
-    return [
-        Notice(
-            kind=NoticeKind.READ_AGAIN.value,
-            connection_id=pk,
-            episode=reported[pk].episode + 1 if pk in reported else 1,
-            reason=NoticeReason.TROUBLE_ENDED.value,
-            raised_at=as_of,
-            read_at=inputs[pk].oldest_reading,
-            fresh=True,
-        )
-        for pk in sorted(ended)
-        if pk in pending
-    ]
+    ends = []
+    for pk, own in sorted(outages.items()):
+        end = notices.get((pk, NoticeKind.READ_AGAIN.value))
+        reported = [notices[pk, kind] for kind in Outage.KINDS if (pk, kind) in notices]
+        if end is not None:
+            reported = [row for row in reported if (row.raised_at, row.pk) > (end.raised_at, end.pk)]
+        if reported and _has_ended(own, inputs[pk], as_of):
+            ends.append(
+                Notice(
+                    kind=NoticeKind.READ_AGAIN.value,
+                    connection_id=pk,
+                    episode=end.episode + 1 if end is not None else 1,
+                    reason=NoticeReason.TROUBLE_ENDED.value,
+                    raised_at=as_of,
+                    read_at=inputs[pk].oldest_reading,
+                    fresh=True,
+                )
+            )
+    return ends
 
 
 def _has_ended(outages: Collection[Outage], inputs: OutageInputs, as_of: datetime) -> bool:
