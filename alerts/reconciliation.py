@@ -28,8 +28,8 @@ from closing.judging.standing import JudgingPolicy, LatenessUnit, ObservedChange
 from closing.judging.states import PeriodState
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.lookups import RecordedReading, first_readings_after
-from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan, StateChange
+from periods.lookups import RecordedReading, changes_by_period, first_readings_after
+from periods.models import FiscalPeriod, PeriodDeadline, ReadSpan
 from periods.policies import effective_policies
 from periods.snapshot.freshness import freshness
 from periods.vanished import replaced_periods
@@ -330,13 +330,7 @@ def _histories(as_of: datetime, month: date | None) -> dict[int, _PeriodHistory]
     readings = freshness(sorted(entities), as_of)
     since, evaluated_before = _current_evaluations(as_of)
     first = dict(ReadSpan.objects.values_list("entity").annotate(Min("first_read_at")))
-    changes: dict[int, list[ObservedChange]] = defaultdict(list)
-    for pk, state, seen_at, previous in (
-        StateChange.objects.filter(period__in=ids, seen_at__lte=as_of)
-        .order_by("period_id", "seen_at", "id")
-        .values_list("period", "state", "seen_at", "previous_read_at")
-    ):
-        changes[pk].append(ObservedChange(PeriodState(state), seen_at, previous))
+    changes = changes_by_period(ids, as_of)
     silences = silence_spans(None, as_of)
     deadlines: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
     for row in PeriodDeadline.objects.filter(period__in=ids, set_at__lte=as_of).order_by(

@@ -36,12 +36,20 @@ def administered_entities(person: Person | AnonymousUser) -> LegalEntityQuerySet
 
 def administered_groups(person: Person | AnonymousUser) -> QuerySet[Group]:
     """The groups that the person administers, and all below them, in the order of the tree."""
+    return groups_with_role(person, _ADMINISTERS)
+
+
+def groups_with_role(person: Person | AnonymousUser, roles: Q) -> QuerySet[Group]:
+    """The groups for which the person has a membership of these roles, and all below them, in the order of the tree.
+
+    Those of a superuser are all groups.
+    """
     if not isinstance(person, Person) or not person.is_active:
         return Group.objects.none()
     groups = Group.objects.order_by("path")
     if person.is_superuser:
         return groups
-    held = Membership.objects.filter(_ADMINISTERS, person=person, group__isnull=False)
+    held = Membership.objects.filter(roles, person=person, group__isnull=False)
     path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
     return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
 

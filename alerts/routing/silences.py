@@ -14,16 +14,16 @@ from datetime import UTC, date, datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import StrIndex
 
 from alerts.models import Silence
 from closing.calendar.date_phrases import weekday_and_date
 from closing.calendar.instants import end_of_day, local_date, zone_named
 from closing.scoreboard.row import RowSilence
-from entities.access import Role, writable_entities
+from entities.access import Role, groups_with_role, writable_entities
 from entities.audit_trail import Verb, entity_object, group_object, record_act
-from entities.models import Group, LegalEntity, Membership, Person
+from entities.models import Group, LegalEntity, Person
 from infra.audit.recording import AuditedObject
 from periods.board_cache.change_feed import nudge_after_commit
 
@@ -46,16 +46,7 @@ def silenceable_groups(person: Person) -> QuerySet[Group]:
     Finance staff may as well as administrators: they know when reminders are of no use, and everybody sees a silence.
     Owners of a group may only read.
     """
-    groups = Group.objects.order_by("path")
-    if not person.is_active:
-        return groups.none()
-    if person.is_superuser:
-        return groups
-    memberships = Membership.objects.filter(
-        person=person, role__in=[Role.FINANCE, Role.ADMINISTRATOR], group__isnull=False
-    )
-    path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
-    return groups.filter(Exists(memberships.alias(below=path).filter(below__startswith=F("group__path"))))
+    return groups_with_role(person, Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR]))
 
 
 def may_silence(person: Person, target: SilenceTarget) -> bool:
