@@ -35,7 +35,12 @@ def one_line(text: str, longest: int = LONGEST_NAME) -> str:
     line = " ".join("".join(visible).split())
     if not line.strip(_JOINERS + " "):
         return ""
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    return cut(line, longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, cut to `longest` letters with "…" at its end."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def header_line(text: str, longest: int = 300) -> str:

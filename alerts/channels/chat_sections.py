@@ -9,6 +9,7 @@ from typing import Any
 
 from alerts.mail.rows import MessageDetail, MessageRow
 from alerts.mail.sections import MessageContent, MessageSection
+from alerts.sanitize import cut
 
 _DETAILS = (
     *("Reading", "Reopened", "Closed", "Deadline", "In the way", "Reason", "Expected close", "Owner"),
@@ -82,8 +83,3 @@ def fit_to_size(
         if count(message) <= most:
             break
     return json.dumps(message, ensure_ascii=False).encode()
-
-
-def cut(text: str, longest: int) -> str:
-    """The text, cut to `longest` letters with "…" at its end."""
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -28,18 +28,9 @@ def notification_hours_of(
     people: Collection[int], context: EvaluationContext
 ) -> dict[int, NotificationHours]:
     """The notification hours of these people, by id; two queries at most, whatever their number."""
-    rows = list(
-        Person.objects.filter(pk__in=people).values_list(
-            "pk",
-            "zone",
-            "habits__digest_at",
-            "habits__digest_weekday",
-            "habits__quiet_from",
-            "habits__quiet_until",
-            "habits__calendar",
-            "habits__rests_on_days_off",
-        )
-    )
+    fields = ("digest_at", "digest_weekday", "quiet_from", "quiet_until", "calendar", "rests_on_days_off")
+    columns = ("pk", "zone", *(f"habits__{field}" for field in fields))
+    rows = list(Person.objects.filter(pk__in=people).values_list(*columns))
     calendar_ids = {calendar for *_, calendar, _ in rows if calendar is not None}
     years = range(context.as_of.year - 1, context.as_of.year + 2)
     calendars = context.calendars.covering(calendar_ids, years) if calendar_ids else {}

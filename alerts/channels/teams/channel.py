@@ -12,7 +12,6 @@ from typing import Any
 
 from alerts.channels.chat_sections import (
     PostSize,
-    cut,
     fit_to_size,
     lateness,
     post_details,
@@ -23,7 +22,7 @@ from alerts.channels.kinds import DestinationKind
 from alerts.channels.post_transport import Post
 from alerts.mail.rows import MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection
-from alerts.sanitize import neutralize_markup
+from alerts.sanitize import cut, neutralize_markup
 from infra.hosts import UrlParts
 
 # The workflow sets the card into the message as a string, and encodes that as JSON once more: quotes and backslashes
