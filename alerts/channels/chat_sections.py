@@ -62,11 +62,6 @@ def post_details(row: MessageRow, longest: int = LONGEST_DETAIL) -> list[Message
     return details
 
 
-def lateness(row: MessageRow) -> str:
-    """The days late of a row: "+6 calendar days late"; empty where it has none."""
-    return " ".join(filter(None, [row.late, row.unit]))
-
-
 def remainder_text(section: MessageSection) -> str:
     """The number of rows left out: "and 288 more", or "288 in all" where none is shown; empty for none."""
     if not section.omitted:

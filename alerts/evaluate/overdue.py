@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -143,20 +144,21 @@ ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = exclud
 def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[str, Any]:
     """The values of _WRITE_FLAGS: each entity's local time, policy and working days."""
     as_of, ids, entities = context.as_of, list(context.entities), context.entities.values()
-    moments: dict[tuple[datetime, str], datetime] = {}
-    local_nows: list[datetime] = []
-    for entity_id, entity in context.entities.items():
-        moment = context.readings[entity_id].judged_at(as_of) or as_of
-        if (moment, entity.zone) not in moments:
-            moments[moment, entity.zone] = moment.astimezone(ZoneInfo(entity.zone)).replace(tzinfo=None)
-        local_nows.append(moments[moment, entity.zone])
+
+    @cache
+    def local_time(moment: datetime, zone: str) -> datetime:
+        return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
     rules = [context.policies[entity_id].judging for entity_id in ids]
     in_working_days = [rule.unit is LatenessUnit.WORKING_DAYS for rule in rules]
     used = {entity.calendar for entity, working in zip(entities, in_working_days, strict=True) if working}
     ordinals = _ordinals(cursor, used, context) if used else []
     return {
         "ids": ids,
-        "local_nows": local_nows,
+        "local_nows": [
+            local_time(context.readings[pk].judged_at(as_of) or as_of, entity.zone)
+            for pk, entity in context.entities.items()
+        ],
         "alert_after": [rule.alert_after_days for rule in rules],
         "hold": [rule.on_hold_counts_as_closed for rule in rules],
         "working": in_working_days,

@@ -90,6 +90,11 @@ class MessageRow:
     tone: str
     details: Sequence[MessageDetail]
 
+    @property
+    def lateness(self) -> str:
+        """Its days late: "+6 calendar days late"; empty where it has none."""
+        return " ".join(filter(None, [self.late, self.unit]))
+
 
 def entity_row(case: EntityMonth, context: MessageContext) -> MessageRow:
     """The row of one entity's month with all its details; empty details are left out."""

@@ -158,8 +158,7 @@ def render_text(content: MessageContent) -> str:
 
 def _row(row: MessageRow) -> list[str]:
     lines = [f"* {row.title.text}", *([f"  {row.title.url}"] if row.title.url else [])]
-    late = " ".join(filter(None, [row.late, row.unit]))
-    lines += _wrapped(f"{row.subtitle} · {row.state} · {late}", "  ")
+    lines += _wrapped(f"{row.subtitle} · {row.state} · {row.lateness}", "  ")
     for detail in row.details:
         mail = detail.mail.text if detail.mail is not None else ""
         lines += _wrapped(" ".join(filter(None, [f"{detail.name}:", detail.text, mail])), "  ")

@@ -33,11 +33,6 @@ class LineContext:
     silenced: Set[int]
     outage_over: bool
 
-    @property
-    def audible(self) -> Sequence[Row]:
-        """The rows of entities that are not silenced."""
-        return [row for row in self.rows if row.entity_id not in self.silenced]
-
 
 LineCheck = Callable[[DeliveryLine, LineContext], LineReason | None]
 
@@ -133,9 +128,10 @@ def _counts_as_closed(period: FiscalPeriod, row: Row) -> bool:
 
 
 def _reported_rows(notice: Notice, context: LineContext) -> Sequence[Row]:
-    """The rows that a notice reports: of an outage those that are not read, of a connection the audible."""
-    rows = context.rows if notice.connection_id is None else context.audible
-    return [row for row in rows if spec_of(notice.kind).reports(row)]
+    """The rows that a notice reports: of an outage those that are not read, of a connection those not silenced."""
+    silenced = context.silenced if notice.connection_id is not None else ()
+    reports = spec_of(notice.kind).reports
+    return [row for row in context.rows if row.entity_id not in silenced and reports(row)]
 
 
 def _deliverable(notice: Notice, keys: Collection[RowKey], context: LineContext) -> DeliverableNotice:

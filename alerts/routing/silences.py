@@ -91,9 +91,7 @@ def create_silence(by: Person, target: SilenceTarget, last_day: date, reason: st
     before = current_silence(_locked(target), at)
     if before is not None and (before.last_day, before.reason) == (last_day, reason):
         return before
-    made_at = at
-    if before is not None:
-        made_at = _end(before, by, at)
+    made_at = at if before is None else _end(before, by, at)
     nudge_after_commit()
     fields = {"group": target} if isinstance(target, Group) else {"entity": target}
     silence = Silence.objects.create(last_day=last_day, reason=reason, by=by, made_at=made_at, **fields)

@@ -12,7 +12,6 @@ from typing import Any
 from alerts.channels.chat_sections import (
     PostSize,
     fit_to_size,
-    lateness,
     post_details,
     post_sections,
     remainder_text,
@@ -77,8 +76,8 @@ def _section_blocks(section: MessageSection, longest_detail: int) -> list[Block]
 def _row(row: MessageRow, longest_detail: int) -> str:
     link = _link(row.title) if row.title.url else ""
     title = link if 0 < len(link) <= LONGEST_LINK else _cut(_safe(row.title.text), LONGEST_LINK)
-    late = lateness(row)
-    where = f"{_safe(row.subtitle)} · {_safe(row.state)}" + (f" · *{_safe(late)}*" if late else "")
+    late = f" · *{_safe(row.lateness)}*" if row.lateness else ""
+    where = f"{_safe(row.subtitle)} · {_safe(row.state)}{late}"
     details = [f"{_safe(detail.name)}: {_safe(detail.text)}" for detail in post_details(row, longest_detail)]
     return _fitting("\n", [f"*{title}*", where, *details])
 

@@ -13,7 +13,6 @@ from typing import Any
 from alerts.channels.chat_sections import (
     PostSize,
     fit_to_size,
-    lateness,
     post_details,
     post_sections,
     remainder_text,
@@ -97,12 +96,11 @@ def _section_elements(section: MessageSection, longest_detail: int) -> list[Elem
 
 
 def _row(row: MessageRow, longest_detail: int) -> Element:
-    late = lateness(row)
     title = _linked(row.title, weight="Bolder") if row.title.url else _run(row.title.text, weight="Bolder")
     where = [_run(f"{row.subtitle} · {row.state}", isSubtle=True)]
-    if late:
+    if row.lateness:
         where.append(_run(" · ", isSubtle=True))
-        where.append(_run(late, weight="Bolder", color=_TONES.get(row.tone, "default")))
+        where.append(_run(row.lateness, weight="Bolder", color=_TONES.get(row.tone, "default")))
     items = [_text([title]), _text(where, spacing="None")]
     items += [
         _text([_run(f"{detail.name}: ", isSubtle=True), _run(detail.text)], spacing="None")
