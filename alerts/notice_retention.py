@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 
 import structlog
-from django.db import connection as database
 from django.db import transaction
 
 from alerts.models import NoticeCutoff, ProofRun
 from entities.audit_trail import Verb, record_act
 from infra.audit.recording import INSTALLATION
 from infra.batched_deletes import delete_in_batches
+from infra.fast_cursor import fetch_rows
 
 log = structlog.get_logger(__name__)
 BATCH = 500  # notices; a message has a line for each of them and of its readers
@@ -81,9 +81,8 @@ def delete_old_notices(as_of: datetime, *, keep: timedelta, batch: int = BATCH) 
 
 def count_old_notices(as_of: datetime, *, keep: timedelta) -> int:
     """How many notices `delete_old_notices` would delete."""
-    with database.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({_OLD}) old", {"cutoff": _cutoff(as_of, keep)})  # noqa: S608
-        return int(cursor.fetchone()[0])
+    [(count,)] = fetch_rows(f"SELECT count(*) FROM ({_OLD}) old", {"cutoff": _cutoff(as_of, keep)})  # noqa: S608
+    return int(count)
 
 
 def notices_kept_since() -> datetime | None:

@@ -11,6 +11,7 @@ from django.db.models import Exists
 from django.db.models.functions import Now
 
 from alerts.models import EMAIL, Channel, Delivery, Trouble
+from infra.fast_cursor import fetch_rows
 
 PAUSE = timedelta(minutes=5)  # of a channel whose server refuses us, not just one message
 LONGEST_PAUSE = timedelta(hours=1)  # of a destination that has refused us for long
@@ -46,18 +47,17 @@ def mark_unreachable(error: str, channel: str = EMAIL, destination_id: int | Non
 
 def record_trouble(channel: str, destination_id: int | None, error: str, *, refused: bool) -> timedelta:
     """Record that a channel is in trouble; returns for how long it has been."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO alerts_trouble AS open (channel, destination_id, refused, words, began_at)
-            VALUES (%(channel)s, %(destination)s, %(refused)s, %(words)s, clock_timestamp())
-            ON CONFLICT (channel) WHERE ended_at IS NULL
-            DO UPDATE SET words = excluded.words, refused = open.refused OR excluded.refused
-            RETURNING clock_timestamp() - began_at
-            """,
-            {"channel": channel, "destination": destination_id, "refused": refused, "words": error},
-        )
-        span: timedelta = cursor.fetchone()[0]
+    span: timedelta
+    [(span,)] = fetch_rows(
+        """
+        INSERT INTO alerts_trouble AS open (channel, destination_id, refused, words, began_at)
+        VALUES (%(channel)s, %(destination)s, %(refused)s, %(words)s, clock_timestamp())
+        ON CONFLICT (channel) WHERE ended_at IS NULL
+        DO UPDATE SET words = excluded.words, refused = open.refused OR excluded.refused
+        RETURNING clock_timestamp() - began_at
+        """,
+        {"channel": channel, "destination": destination_id, "refused": refused, "words": error},
+    )
     return span
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
 
-from django.db import connection as database
-
 from alerts.evaluate.continuity import evaluating_since, is_past_restart_grace
 from alerts.models import Notice
 from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
@@ -19,6 +17,7 @@ from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.period_remarks import NO_REMARKS, CurrentRemarks, current_remarks
 from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.notice_rules import NoticeDecision, NoticeInputs, decide_notices, is_due_soon
+from infra.fast_cursor import fetch_rows
 from periods.expected_periods import EXPECTED_KEY
 from periods.lookups import WATCHED_SINCE, remarks_by_period
 from periods.snapshot.freshness import Freshness
@@ -96,12 +95,9 @@ def judge_episodes(
     Reads only, in the same few queries whatever the number of episodes.
     """
     condition = "" if periods is None else "WHERE p.id = ANY(%(periods)s)"
-    with database.cursor() as cursor:
-        cursor.execute(
-            _EPISODES.format(which=condition, watched_since=WATCHED_SINCE),
-            {"as_of": context.as_of, "periods": list(periods or ()), "expected": EXPECTED_KEY},
-        )
-        episodes = [Episode(*row) for row in cursor.fetchall()]
+    statement = _EPISODES.format(which=condition, watched_since=WATCHED_SINCE)
+    values = {"as_of": context.as_of, "periods": list(periods or ()), "expected": EXPECTED_KEY}
+    episodes = [Episode(*row) for row in fetch_rows(statement, values)]
     if not episodes:
         return []
     already_notified: dict[tuple[int, int], set[tuple[str, int]]] = defaultdict(set)

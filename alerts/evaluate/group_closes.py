@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db import connection as database
 from django.db.models import DateField, DateTimeField, F, Max, Value
 
 from alerts.models import Notice
@@ -20,6 +19,7 @@ from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, ancestor_paths
+from infra.fast_cursor import fetch_rows
 from periods.expected_periods import EXPECTED_KEY
 from periods.models import StateChange
 from periods.snapshot.builder import take_unredacted
@@ -147,16 +147,14 @@ class _Close(NamedTuple):
 def _unreported(closed: Collection[tuple[str, date]], as_of: datetime) -> list[_Close]:
     if not closed:
         return []
-    values: dict[str, Any] = {
+    values = {
         "paths": [path for path, _ in closed],
         "months": [month for _, month in closed],
         "latest_day": _latest_day(as_of),
         "expected": EXPECTED_KEY,
         "roles": [role.value for role in GROUP_CLOSE_ROLES],
     }
-    with database.cursor() as cursor:
-        cursor.execute(_UNREPORTED, values)
-        return [_Close(*row) for row in cursor.fetchall()]
+    return [_Close(*row) for row in fetch_rows(_UNREPORTED, values)]
 
 
 def _rows(

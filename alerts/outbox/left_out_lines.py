@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from django.db import connection as database
 from django.db import transaction
 
 from alerts.models import DeliveryLine, Destination, LineReason
@@ -21,6 +20,7 @@ from alerts.routing.notice_scope import entities_of, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
 from alerts.routing.silenced_backlog import requeue_lines
 from entities.models import Person
+from infra.fast_cursor import fetch_rows
 
 # Reasons that may no longer hold later. A deadline moved ahead and a person who unsubscribed do not change back.
 _REVERSIBLE = [
@@ -106,16 +106,12 @@ def requeue_left_out(context: SendContext) -> int:
 
 
 def _candidates(as_of: datetime) -> list[int]:
-    with database.cursor() as cursor:
-        cursor.execute(
-            _OF_RUNNING_EPISODES,
-            {
-                "as_of": as_of,
-                "news_lasts": str(_NEWS_LASTS),
-                "reasons": _REVERSIBLE,
-                "kinds": [kind for kind, spec in SPECS.items() for _ in spec.runs_at],
-                "levels": [level.value for spec in SPECS.values() for level in spec.runs_at],
-                "news": kinds_where(lambda spec: spec.informational),
-            },
-        )
-        return [pk for (pk,) in cursor.fetchall()]
+    values = {
+        "as_of": as_of,
+        "news_lasts": _NEWS_LASTS,
+        "reasons": _REVERSIBLE,
+        "kinds": [kind for kind, spec in SPECS.items() for _ in spec.runs_at],
+        "levels": [level.value for spec in SPECS.values() for level in spec.runs_at],
+        "news": kinds_where(lambda spec: spec.informational),
+    }
+    return [pk for (pk,) in fetch_rows(_OF_RUNNING_EPISODES, values)]

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 
-from django.db import connection as database
-
 from alerts.channels.delivery_errors import (
     ChannelMisconfigured,
     ChannelUnreachable,
@@ -25,6 +23,7 @@ from alerts.channels.delivery_errors import (
 )
 from alerts.models.delivery import REPLY_WORDS
 from alerts.outbox.queue import MAX_ATTEMPTS, Claim
+from infra.fast_cursor import fetch_rows
 
 # Ends the text of a refusal that is not clear yet; it is shown to people, and marks the message.
 UNCLEAR_NOTE = "It is not clear yet whether this is about one message or about all."
@@ -112,19 +111,16 @@ class OtherMessages:
 
 def other_messages(claim: Claim) -> OtherMessages:
     """Look at the other messages of a claimed message's channel; one statement."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            _OTHERS,
-            {
-                "id": claim.delivery_id,
-                "unclear": f"%{UNCLEAR_NOTE}",
-                "refused": f"{REPLY_WORDS} 5%",
-                "delayed": f"{REPLY_WORDS} 4%",
-                "just_now": str(ACCEPTED_JUST_NOW),
-                "lately": str(ACCEPTED_LATELY),
-            },
-        )
-        return OtherMessages(*cursor.fetchone())
+    values = {
+        "id": claim.delivery_id,
+        "unclear": f"%{UNCLEAR_NOTE}",
+        "refused": f"{REPLY_WORDS} 5%",
+        "delayed": f"{REPLY_WORDS} 4%",
+        "just_now": ACCEPTED_JUST_NOW,
+        "lately": ACCEPTED_LATELY,
+    }
+    [row] = fetch_rows(_OTHERS, values)
+    return OtherMessages(*row)
 
 
 def decide_handling(failure: DeliveryFailure, claim: Claim) -> FailureHandling:

@@ -10,13 +10,13 @@ from datetime import datetime
 
 import structlog
 from django.core.cache import cache
-from django.db import connection as database
 from django.db import transaction
 
 from alerts.channels import state as channel_state
 from alerts.models import Channel, Home
 from entities.audit_trail import Verb, record_act
 from infra.audit.recording import INSTALLATION
+from infra.fast_cursor import fetch_rows
 
 HOLD_REASON = (
     "this database was put back from a backup, or copied, since messages last left from it, so what waits may have"
@@ -62,23 +62,19 @@ def _fingerprint() -> str:
     The server's own id, and the ids of the database and of the table of messages. It stays the same when a server or
     a volume is set back in time; then the number of the newest message has gone back.
     """
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
-                             (SELECT oid FROM pg_database WHERE datname = current_database()),
-                             'alerts_delivery'::regclass::oid)
-            """
-        )
-        (fingerprint,) = cursor.fetchone()
+    [(fingerprint,)] = fetch_rows(
+        """
+        SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+                         (SELECT oid FROM pg_database WHERE datname = current_database()),
+                         'alerts_delivery'::regclass::oid)
+        """
+    )
     return str(fingerprint)
 
 
 def _newest_number() -> int:
     """The highest message number that this database ever gave, whether its row was kept or not."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT last_value FROM alerts_delivery_id_seq")
-        (newest,) = cursor.fetchone()
+    [(newest,)] = fetch_rows("SELECT last_value FROM alerts_delivery_id_seq")
     return int(newest)
 
 

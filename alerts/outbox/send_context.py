@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection as database
 from django.db.models import Prefetch
 
 from alerts.evaluate.continuity import evaluating_since
@@ -23,6 +22,7 @@ from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_not
 from alerts.routing.recipients import EntityAudience, can_see, load_audiences
 from closing.scoreboard.row import REMARKS, SILENCE, Row
 from entities.models import LegalEntity, Person
+from infra.fast_cursor import fetch_rows
 from periods.snapshot.annotations import foreign_entities, redacted
 from periods.snapshot.builder import take_unredacted
 
@@ -137,20 +137,19 @@ def _load(as_of: datetime, ids: Collection[int], more_keys: Collection[RowKey] =
 
 def _due_next() -> list[int]:
     """Ids of messages that this process or another is about to send: a few hundred, or fewer long ones."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT id FROM (
-                SELECT due.id, sum(line.lines) OVER (ORDER BY due_at, due.id) AS lines
-                FROM (SELECT id, due_at FROM alerts_delivery
-                      WHERE state = 'waiting' AND due_at <= (SELECT clock_timestamp())
-                      ORDER BY due_at, id LIMIT %s) due,
-                     LATERAL (SELECT count(*) AS lines FROM alerts_deliveryline WHERE delivery_id = due.id) line
-            ) ahead WHERE lines <= %s
-            """,
-            [PREFETCHED_MESSAGES, MOST_LINES],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
+    rows = fetch_rows(
+        """
+        SELECT id FROM (
+            SELECT due.id, sum(line.lines) OVER (ORDER BY due_at, due.id) AS lines
+            FROM (SELECT id, due_at FROM alerts_delivery
+                  WHERE state = 'waiting' AND due_at <= (SELECT clock_timestamp())
+                  ORDER BY due_at, id LIMIT %s) due,
+                 LATERAL (SELECT count(*) AS lines FROM alerts_deliveryline WHERE delivery_id = due.id) line
+        ) ahead WHERE lines <= %s
+        """,
+        [PREFETCHED_MESSAGES, MOST_LINES],
+    )
+    return [pk for (pk,) in rows]
 
 
 def load_messages(ids: Collection[int]) -> dict[int, Delivery]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection as database
+from infra.fast_cursor import fetch_rows
 
 _CHANNELS = """
 WITH counted AS (
@@ -35,6 +35,4 @@ class ChannelStats:
 
 def channel_stats() -> Mapping[str, ChannelStats]:
     """The channels that were ever in trouble or have messages not sent, by name, mail first."""
-    with database.cursor() as cursor:
-        cursor.execute(_CHANNELS)
-        return {row[0]: ChannelStats(*row) for row in cursor.fetchall()}
+    return {row[0]: ChannelStats(*row) for row in fetch_rows(_CHANNELS)}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import StrIndex
@@ -25,6 +24,7 @@ from entities.access import Role, groups_with_role, writable_entities
 from entities.audit_trail import Verb, entity_object, group_object, record_act
 from entities.models import Group, LegalEntity, Person
 from infra.audit.recording import AuditedObject
+from infra.fast_cursor import fetch_rows
 from periods.board_cache.change_feed import nudge_after_commit
 
 MAX_DAYS_AHEAD = 31  # ahead, so that a forgotten silence ends (05-reliability A9)
@@ -272,9 +272,8 @@ def silence_spans(ids: Collection[int] | None, as_of: datetime) -> dict[int, lis
 
 def _entity_silences(ids: Collection[int] | None, as_of: datetime, condition: str) -> list[_EntitySilence]:
     statement = _ENTITY_SILENCES + condition + (_OF_SOME if ids is not None else "")
-    with database.cursor() as cursor:
-        cursor.execute(statement, {"as_of": as_of, "ids": list(ids or ())})
-        return [_EntitySilence(*row) for row in cursor.fetchall()]
+    rows = fetch_rows(statement, {"as_of": as_of, "ids": list(ids or ())})
+    return [_EntitySilence(*row) for row in rows]
 
 
 def _joined(spans: Iterable[SilenceSpan]) -> list[SilenceSpan]:
