@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import NamedTuple, Protocol
 
 from django.conf import settings
@@ -154,12 +153,7 @@ def signs_posts(destination: Destination) -> bool:
 
 def channel_kinds() -> Mapping[str, ChannelKind]:
     """Every kind that is installed, by the word that rows store."""
-    return _installed(tuple(settings.CHANNEL_KINDS.items()))
-
-
-@cache
-def _installed(paths: tuple[tuple[str, str], ...]) -> Mapping[str, ChannelKind]:
-    return {kind: import_string(path) for kind, path in paths}
+    return {kind: import_string(path) for kind, path in settings.CHANNEL_KINDS.items()}
 
 
 def _is_this_machine(entry: str) -> bool:

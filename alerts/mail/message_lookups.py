@@ -23,10 +23,9 @@ class HeldRole(NamedTuple):
     """A person's role for an entity, or for a group and all below it."""
 
     role: str
+    name: str
     entity: int | None
-    entity_name: str
     path: str
-    group_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,10 @@ def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> Messag
     }
     roles: dict[int, list[HeldRole]] = {person: [] for person in people}
     memberships = Membership.objects.filter(person__in=people).order_by("pk")
-    for person, role, entity, *names in memberships.values_list(
+    for person, role, entity, entity_name, path, group_name in memberships.values_list(
         "person", "role", "entity", "entity__name", "group__path", "group__name"
     ):
-        roles[person].append(HeldRole(role, entity, *(name or "" for name in names)))
+        roles[person].append(HeldRole(role, entity_name or group_name or "", entity, path or ""))
     return MessageLookups(entities, roles)
 
 
@@ -106,7 +105,7 @@ def why_received(items: Sequence[DeliverableNotice], person: int, lookups: Messa
             for pk in names
             if pk == held.entity or (held.path and lookups.entities[pk].path.startswith(held.path))
         }
-        by_role[held.role].append((one_line(held.entity_name or held.group_name), covered))
+        by_role[held.role].append((one_line(held.name), covered))
     for role in _ROLES:
         for name, covered in sorted(by_role[role.value], key=lambda scope: (-len(scope[1]), scope[0])):
             if covered - reached or (covered and role is Membership.Role.FINANCE):

@@ -101,7 +101,6 @@ def requeue_left_out(context: SendContext) -> int:
                 line_context = context_of_line(line, row_keys[line.notice_id], rows, ended_outages)
                 if reason_to_leave_out(line, line_context) is None:
                     due.append(line)
-        due.sort(key=lambda line: line.pk)
         return requeue_lines(due, EvaluationContext(as_of, entities_of([line.notice for line in due])))
 
 
