@@ -30,9 +30,9 @@ from alerts.channels.destinations import (
 )
 from alerts.channels.kinds import destination_kind, destination_kinds, signs_posts
 from alerts.channels.posts import build_test_post
+from alerts.channels.state import ChannelStats, channel_stats
 from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.notices.notice_specs import spec_of
-from alerts.outbox.stats import ChannelStats, channel_stats
 from board.notifications.forms import DestinationForm
 from board.notifications.send_test_mail import may_send_now
 from board.web.board_request import BoardRequest, board_view, resolve_request

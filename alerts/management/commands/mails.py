@@ -17,7 +17,6 @@ from alerts.channels import state as channel_state
 from alerts.models import EMAIL, Delivery, Destination
 from alerts.outbox import queue as outbox
 from alerts.outbox import restore_guard
-from alerts.outbox.stats import ChannelStats, channel_stats
 from entities.audit_trail import Verb, record_act
 from infra.audit.recording import INSTALLATION
 
@@ -70,8 +69,8 @@ class Command(BaseCommand):
         oldest = unsent.aggregate(span=Now() - Min("due_at"))["span"]
         if oldest is not None:
             self.stdout.write(f"The oldest that is due has been due for {_span(oldest)}.")
-        channels = channel_stats()
-        mail = channels.get(EMAIL, ChannelStats(EMAIL))
+        channels = channel_state.channel_stats()
+        mail = channels.get(EMAIL, channel_state.ChannelStats(EMAIL))
         if not settings.MAILS_LEAVE:
             self.stdout.write("No mail server is set, so mails wait: set MAIL_URL.")
         elif mail.held:
@@ -85,7 +84,7 @@ class Command(BaseCommand):
             to = failed.to if failed.recipient is None else failed.recipient.email
             self.stdout.write(f"Cannot be sent to {to}: {failed.words}")
 
-    def _show_posts(self, channels: Iterable[ChannelStats]) -> None:
+    def _show_posts(self, channels: Iterable[channel_state.ChannelStats]) -> None:
         destinations = {row.channel: row for row in Destination.objects.all()}
         for row in channels:
             if row.name in destinations and (row.words or row.waiting or row.failed):
