@@ -189,7 +189,6 @@ def _outage_inputs(context: EvaluationContext) -> dict[int, OutageInputs]:
 
 
 def _is_active(entity: EvaluatedEntity, as_of: datetime) -> bool:
-    """Whether an entity is active on its own local day."""
     today = local_date(as_of, zone_named(entity.zone))
     return (entity.active_from is None or entity.active_from <= today) and (
         entity.active_to is None or entity.active_to >= today

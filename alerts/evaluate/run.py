@@ -58,10 +58,7 @@ def run_evaluation_once_a_minute(clock: Callable[[], datetime]) -> EvaluationRes
 
 
 def _evaluate(context: EvaluationContext) -> EvaluationResult:
-    """The steps of an evaluation, in the transaction that holds the lock of evaluators.
-
-    Each reads anew from the tables what those before it wrote: flags, overruns, outages, and the notices saved here.
-    """
+    """The steps of an evaluation, in the transaction that holds the lock of evaluators."""
     update_overdue(context)
     notices = Notice.objects.bulk_create(
         [*_episode_notices(context), *reopening_notices(context), *outage_notices(context)]

@@ -53,7 +53,6 @@ def open_messages(keys: Collection[MessageKey], context: EvaluationContext) -> d
 
 
 def _to_these(keys: Collection[MessageKey]) -> Q:
-    """The messages to the people and destinations of these keys."""
     people = {person for person, *_ in keys if person is not None}
     destinations = {destination for _, destination, _ in keys if destination is not None}
     return Q(recipient__in=people) | Q(destination__in=destinations)

@@ -212,8 +212,6 @@ _MAY_BE_IN_FORCE = """
 
 @dataclass(frozen=True, slots=True)
 class _EntitySilence:
-    """One silence of one entity."""
-
     id: int
     entity: int
     zone: str
