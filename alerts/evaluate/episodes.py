@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -78,19 +78,10 @@ class Episode:
         return None if self.due_on is None else Deadline(self.due_on, self.zone or "UTC", self.cut_off)
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeDecisions:
-    """An episode, the freshness of its reading, and the decision on each of its notices."""
-
-    episode: Episode
-    reading: Freshness
-    decisions: Sequence[NoticeDecision]
-
-
 def judge_episodes(
     context: EvaluationContext, periods: Collection[int] | None = None
-) -> list[EpisodeDecisions]:
-    """Judge every episode that may cause a notice, or only those of `periods`, as last evaluated.
+) -> list[tuple[Episode, list[NoticeDecision]]]:
+    """The decisions on the notices of every episode that may cause one, or only of `periods`, as last evaluated.
 
     Reads only, in the same few queries whatever the number of episodes.
     """
@@ -116,7 +107,7 @@ def judge_episodes(
     )
     step_days = cache(context.alert_policies.step_days_of)
     rules = cache(context.alert_policies.rules_of)
-    decisions = []
+    judged = []
     for episode in episodes:
         entity = context.entities[episode.entity]
         inputs = _inputs(
@@ -127,9 +118,8 @@ def judge_episodes(
             already_notified[episode.period, episode.number] | already_notified[episode.period, 0],
             rules(entity.path).due_soon_days,
         )
-        due = decide_notices(inputs, step_days(entity.path))
-        decisions.append(EpisodeDecisions(episode, context.readings[episode.entity], due))
-    return decisions
+        judged.append((episode, decide_notices(inputs, step_days(entity.path))))
+    return judged
 
 
 def _inputs(

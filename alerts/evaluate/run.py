@@ -12,7 +12,7 @@ from datetime import datetime
 
 from alerts.evaluate.connection_outages import outage_notices
 from alerts.evaluate.continuity import evaluated_this_minute, record_evaluation
-from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
+from alerts.evaluate.episodes import Episode, judge_episodes
 from alerts.evaluate.group_closes import group_close_notices
 from alerts.evaluate.overdue import evaluator_lock, update_overdue
 from alerts.evaluate.reopenings import reopening_notices
@@ -76,22 +76,22 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
 
 def _episode_notices(context: EvaluationContext) -> list[Notice]:
     return [
-        _notice(judged, decision, context.as_of)
-        for judged in judge_episodes(context)
-        for decision in judged.decisions
+        _notice(episode, decision, context)
+        for episode, decisions in judge_episodes(context)
+        for decision in decisions
         if decision.due
     ]
 
 
-def _notice(judged: EpisodeDecisions, decision: NoticeDecision, as_of: datetime) -> Notice:
-    episode, reading = judged.episode, judged.reading
+def _notice(episode: Episode, decision: NoticeDecision, context: EvaluationContext) -> Notice:
+    reading = context.readings[episode.entity]
     return Notice(
         kind=decision.kind.value,
         period_id=episode.period,
         episode=0 if decision.kind in _BEFORE_AN_EPISODE else episode.number,
         step=decision.step,
         reason=decision.reason.value,
-        raised_at=as_of,
+        raised_at=context.as_of,
         state=episode.state,
         days_late=episode.days_late,
         due_on=episode.due_on,

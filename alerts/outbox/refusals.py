@@ -103,11 +103,6 @@ class OtherMessages:
     refused_in_a_row: int
     in_trouble: timedelta | None
 
-    @property
-    def should_ask_others(self) -> bool:
-        """Whether nobody is left whose answer could show whom the refusal is about, and that for long."""
-        return not self.untried and self.in_trouble is not None and self.in_trouble >= ASK_OTHERS_AFTER
-
 
 def other_messages(claim: Claim) -> OtherMessages:
     """Look at the other messages of a claimed message's channel; one statement."""
@@ -164,5 +159,6 @@ def _unclear(others: OtherMessages) -> FailureHandling:
         return FailureHandling.FAIL
     if others.untried and not others.refused_too:
         return FailureHandling.OTHERS_FIRST
-    asks = others.should_ask_others
+    # Whether nobody is left whose answer could show whom the refusal is about, and that for long.
+    asks = not others.untried and (others.in_trouble or timedelta(0)) >= ASK_OTHERS_AFTER
     return FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY if asks else FailureHandling.PAUSE_UNCLEAR

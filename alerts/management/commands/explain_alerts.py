@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from alerts.evaluate.continuity import evaluating_since
-from alerts.evaluate.episodes import EpisodeDecisions, judge_episodes
+from alerts.evaluate.episodes import Episode, judge_episodes
 from alerts.reason_words import reason_words
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
@@ -17,6 +17,7 @@ from closing.calendar.months import parse_month
 from closing.judging.notice_rules import NoticeDecision
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod, PolicyVersion
+from periods.snapshot.freshness import Freshness
 
 
 class Command(BaseCommand):
@@ -46,17 +47,19 @@ class Command(BaseCommand):
         if evaluating_since(context) is None:
             self.stdout.write("No evaluation has run lately, so no notice is raised before the next one.")
         episodes = judge_episodes(context, months)
-        for judged in episodes:
-            self._explain(entity, month_and_year(months[judged.episode.period]), judged)
+        for episode, decisions in episodes:
+            month_name = month_and_year(months[episode.period])
+            self._explain(f"{entity.name}, {month_name}", episode, context.readings[entity.pk])
+            for decision in decisions:
+                self.stdout.write(f"  {_decision_text(decision)}")
         if not episodes:
             self.stdout.write(
                 f"{entity.name}: no ended period is open, and no close is still to be reported."
             )
 
-    def _explain(self, entity: LegalEntity, month: str, judged: EpisodeDecisions) -> None:
-        episode, reading = judged.episode, judged.reading
+    def _explain(self, name: str, episode: Episode, reading: Freshness) -> None:
         late = f", {episode.days_late} days late" if episode.days_late else ""
-        self.stdout.write(f"{entity.name}, {month}: {episode.state}, {episode.level.replace('_', ' ')}{late}")
+        self.stdout.write(f"{name}: {episode.state}, {episode.level.replace('_', ' ')}{late}")
         due = weekday_and_date(episode.due_on) if episode.due_on is not None else "no deadline set"
         versions = PolicyVersion.objects.select_related("policy")
         version = versions.filter(pk=episode.policy_version or 0).first()
@@ -64,8 +67,6 @@ class Command(BaseCommand):
         self.stdout.write(f"  Deadline: {due}; {policy}")
         read = f"{reading.read_at:%Y-%m-%d %H:%M} UTC" if reading.read_at is not None else "never"
         self.stdout.write(f"  Last read: {read}, {'within its limit' if reading.fresh else 'too old'}")
-        for decision in judged.decisions:
-            self.stdout.write(f"  {_decision_text(decision)}")
 
 
 def _decision_text(decision: NoticeDecision) -> str:
