@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 import structlog
 from django.db.models import Min
@@ -40,6 +41,10 @@ DELIVERY_GRACE = timedelta(hours=1)  # until a waiting message counts as a diffe
 EVALUATION_GRACE = timedelta(minutes=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 State = Delivery.State
+Cause = tuple[
+    datetime, datetime
+]  # a moment that may require an alert, and the one since which it has a deadline
+_Causes = tuple[list[Cause], list[Cause]]
 log = structlog.get_logger(__name__)
 
 
@@ -114,7 +119,7 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
         alerts[notice.period_id or 0].append(notice)
     causes = {period: _causes(history, as_of) for period, history in histories.items()}
     readings = first_readings_after(
-        {(histories[period].entity_id, at) for period, found in causes.items() for at, _ in found.all}
+        {(histories[period].entity_id, at) for period, found in causes.items() for at, _ in chain(*found)}
     )
     expected = 0
     differences: list[AlertMismatch] = []
@@ -147,26 +152,15 @@ def reconcile_and_record(as_of: datetime) -> ReconciliationReport:
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Causes:
-    """The moments that may require an alert of a period, each with the moment from which its deadline was set."""
-
-    crossings: Sequence[tuple[datetime, datetime]] = ()
-    reopenings: Sequence[tuple[datetime, datetime]] = ()
-
-    @property
-    def all(self) -> Sequence[tuple[datetime, datetime]]:
-        return (*self.crossings, *self.reopenings)
-
-
 def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
+    """The crossings of the alert line and the reopenings that may require an alert of a period."""
     if not history.deadlines or history.first_read_at is None or history.read_at is None:
-        return _Causes()
+        return [], []
     first_set_at, last = history.deadlines[0][0], history.deadlines[-1][1]
     # Before its first reading an entity is watched from when its deadline was first set.
     watched = min(history.first_read_at, first_set_at)
     if local_date(watched, zone_named(last.zone)) > last.due_on:
-        return _Causes()
+        return [], []
     crossed = crossings(
         history.changes,
         history.deadlines,
@@ -176,7 +170,7 @@ def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
         calendar=history.calendar,
     )
     line = alert_line_crossed_at(last, history.policy, history.calendar)
-    return _Causes(
+    return (
         [(crossing.at, first_set_at) for crossing in crossed if crossing.alerting],
         [(at, first_set_at) for at in _reopenings(history) if at >= line],
     )
@@ -190,12 +184,13 @@ def _expected_alerts(
 ) -> list[ExpectedAlert]:
     """The alerts of new episodes that the causes require, oldest first."""
     expected = []
-    for at, set_at in causes.crossings:
+    crossings_of_line, reopenings = causes
+    for at, set_at in crossings_of_line:
         due, waited = _required_alert(history, at, set_at, readings, as_of)
         expected.append(due)
         if due is not None or not waited:
             break  # a moved deadline is crossed again, in the same episode
-    for at, set_at in causes.reopenings:
+    for at, set_at in reopenings:
         expected.append(_required_alert(history, at, set_at, readings, as_of)[0])
     return sorted(filter(None, expected), key=lambda due: due.at)
 

@@ -25,12 +25,11 @@ from periods.models import FiscalPeriod
 class LineContext:
     """The data that the checks of one line look at.
 
-    `rows`: the rows of its notice that its reader may see; `silenced`: the entities of these rows that are silenced;
-    `outage_over`: the notice is about an outage of a connection, which has ended.
+    `rows`: the rows of its notice that its reader may see; `outage_over`: the notice is about an outage of a
+    connection, which has ended.
     """
 
     rows: Sequence[Row]
-    silenced: Set[int]
     outage_over: bool
 
 
@@ -67,8 +66,7 @@ def context_of_line(
 ) -> LineContext:
     """The context of a line about the rows `keys`, of which `rows` holds those that its reader may see."""
     visible_rows = [rows[key] for key in sorted(keys) if key in rows]
-    silenced = {row.entity_id for row in visible_rows if row.silence is not None}
-    return LineContext(visible_rows, silenced, outage_over=line.notice_id in ended_outages)
+    return LineContext(visible_rows, outage_over=line.notice_id in ended_outages)
 
 
 def reason_to_leave_out(line: DeliveryLine, context: LineContext) -> LineReason | None:
@@ -86,7 +84,8 @@ def visible(line: DeliveryLine, context: LineContext) -> LineReason | None:
 def not_silenced(line: DeliveryLine, context: LineContext) -> LineReason | None:
     """A notice whose visible entities are all silenced waits for the end of the silences."""
     entities = {row.entity_id for row in context.rows}
-    return LineReason.SILENCED if is_silenced(line.notice, entities, context.silenced) else None
+    silenced = {row.entity_id for row in context.rows if row.silence is not None}
+    return LineReason.SILENCED if is_silenced(line.notice, entities, silenced) else None
 
 
 def still_true(line: DeliveryLine, context: LineContext) -> LineReason | None:
@@ -129,9 +128,8 @@ def _counts_as_closed(period: FiscalPeriod, row: Row) -> bool:
 
 def _reported_rows(notice: Notice, context: LineContext) -> Sequence[Row]:
     """The rows that a notice reports: of an outage those that are not read, of a connection those not silenced."""
-    silenced = context.silenced if notice.connection_id is not None else ()
-    reports = spec_of(notice.kind).reports
-    return [row for row in context.rows if row.entity_id not in silenced and reports(row)]
+    audible = [row for row in context.rows if row.silence is None or notice.connection_id is None]
+    return [row for row in audible if spec_of(notice.kind).reports(row)]
 
 
 def _deliverable(notice: Notice, keys: Collection[RowKey], context: LineContext) -> DeliverableNotice:
