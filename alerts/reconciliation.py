@@ -41,10 +41,10 @@ DELIVERY_GRACE = timedelta(hours=1)  # until a waiting message counts as a diffe
 EVALUATION_GRACE = timedelta(minutes=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 State = Delivery.State
-Cause = tuple[
+_Cause = tuple[
     datetime, datetime
 ]  # a moment that may require an alert, and the one since which it has a deadline
-_Causes = tuple[list[Cause], list[Cause]]
+_Causes = tuple[list[_Cause], list[_Cause]]
 log = structlog.get_logger(__name__)
 
 

@@ -48,11 +48,6 @@ def channel_stats() -> Mapping[str, ChannelStats]:
     return {row[0]: ChannelStats(*row) for row in fetch_rows(_CHANNELS)}
 
 
-def pause_span(channel: str, began: timedelta) -> timedelta:
-    """How long to pause: five minutes for mail; longer and longer for a destination, up to LONGEST_PAUSE."""
-    return PAUSE if channel == EMAIL else min(max(PAUSE, began / 4), LONGEST_PAUSE)
-
-
 def pause(channel: str, error: str, span: timedelta | None) -> None:
     """Send nothing by a channel for `span` (None: as long as before); the text of a held channel stays."""
     values: dict[str, Any] = {"channel": channel, "span": span, "words": error}

@@ -67,7 +67,11 @@ def reopening_notices(context: EvaluationContext) -> list[Notice]:
         closed = context.policies[row.entity].judging.counts_as_closed
         was, became, now = map(PeriodState, (row.previous_state, row.state, row.state_now))
         still_undone = closed(was) and not closed(became) and not closed(now)
-        if still_undone and _lasted(folded[row.period_id], row.seen_at):
+        lasted = any(  # whatever else of it changed in that time
+            undone_at == row.seen_at and undone_at - close.seen_at >= HOLD_DOWN
+            for close, undone_at in folded[row.period_id].undone_closes
+        )
+        if still_undone and lasted:
             notices.append(_notice(NoticeReason.CLOSE_UNDONE, row, now, context, change_id=row.pk))
     return notices + _permanent_reopenings(rows, folded, context)
 
@@ -118,11 +122,3 @@ def _permanent_undone(history: PeriodHistory, row: Any) -> list[datetime]:
     """The moments after a period's end at which its permanent close was seen undone, oldest first."""
     zone = zone_named(row.zone)
     return [at for at in history.permanent_undone if after_period_end(at, row.last_day, zone)]
-
-
-def _lasted(history: PeriodHistory, undone_at: datetime) -> bool:
-    """Whether the close that was seen undone at a moment had lasted, whatever else of it changed in that time."""
-    return any(
-        undone == undone_at and undone_at - close.seen_at >= HOLD_DOWN
-        for close, undone in history.undone_closes
-    )

@@ -69,7 +69,10 @@ def record_failure(
         case FailureHandling.OTHERS_FIRST:
             outbox.requeue(claim, f"{error} {UNCLEAR_NOTE}")
         case FailureHandling.FAIL:
-            _mark_failed(message, error, context)
+            with transaction.atomic():
+                if outbox.end(claim, Delivery.State.PARKED, error):
+                    log.error("message parked", message_id=message.delivery.message_id, why=error)
+                    _fall_back(message, context)
         case FailureHandling.AWAIT_SERVER:
             channel_state.mark_unreachable(error)
             outbox.retry_later(claim, error)
@@ -96,13 +99,6 @@ def _record_delay(claim: Claim, failure: TemporaryFailure) -> timedelta:
         if failure.wait:
             channel_state.pause(claim.channel, str(failure), failure.wait)
     return failure.wait
-
-
-def _mark_failed(message: OutgoingMessage, error: str, context: SendContext) -> None:
-    with transaction.atomic():
-        if outbox.end(message.claim, Delivery.State.PARKED, error):
-            log.error("message parked", message_id=message.delivery.message_id, why=error)
-            _fall_back(message, context)
 
 
 def _leave_out(

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from alerts.channels.state import PAUSE, pause, pause_span, record_trouble
+from alerts.channels.state import LONGEST_PAUSE, PAUSE, pause, record_trouble
 from alerts.models import EMAIL, Channel, Delivery
 
 # Longer than the longest a send may take (alerts.channels.email.transport.LONGEST_SEND).
@@ -179,10 +179,12 @@ def pause_and_requeue(claim: Claim, error: str, *, refused: bool = True) -> bool
     """Pause the whole channel after a failure that the message did not cause; this attempt does not count.
 
     The message goes to the end of the queue, in case it did cause it. `refused` is False where no server answered.
+    Mail pauses for PAUSE, a destination longer and longer, up to LONGEST_PAUSE.
     """
     with transaction.atomic():
         began = record_trouble(claim.channel, claim.destination_id, error, refused=refused)
-        pause(claim.channel, error, pause_span(claim.channel, began))
+        longer = min(max(PAUSE, began / 4), LONGEST_PAUSE)
+        pause(claim.channel, error, PAUSE if claim.destination_id is None else longer)
         return requeue(claim, error)
 
 

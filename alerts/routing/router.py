@@ -35,7 +35,8 @@ def route_notices(notices: Sequence[Notice], context: EvaluationContext, *, fall
     entity_ids = entities_by_notice(notices, context)
     lines = {} if fall_back else _lines_to_destinations(notices, entity_ids, context)
     audiences = load_audiences({pk for ids in entity_ids.values() for pk in ids}, context.role_holders)
-    people = _recipients_by_notice(notices, entity_ids, audiences, context, fall_back=fall_back)
+    recipients_of = _administrators_by_notice if fall_back else _recipients_by_notice
+    people = recipients_of(notices, entity_ids, audiences, context)
     chosen = chosen_cadences({person for ids in people.values() for person in ids})
     rules = cache(context.alert_policies.rules_of)
     for notice in notices:
@@ -77,12 +78,8 @@ def _recipients_by_notice(
     entity_ids: Mapping[int, Sequence[int]],
     audiences: Mapping[int, EntityAudience],
     context: EvaluationContext,
-    *,
-    fall_back: bool,
 ) -> dict[int, set[int]]:
     """The recipients of each notice, by its id, whatever their preferences."""
-    if fall_back:
-        return _fall_back(notices, entity_ids, audiences, context)
     received, people = _problem_lines(notices, "recipient"), {}
     outage_readers = _outage_lines(notices, "recipient")
     steps = cache(context.alert_policies.steps_of)
@@ -108,12 +105,13 @@ def _recipients_by_notice(
     return people
 
 
-def _fall_back(
+def _administrators_by_notice(
     notices: Sequence[Notice],
     entity_ids: Mapping[int, Sequence[int]],
     audiences: Mapping[int, EntityAudience],
     context: EvaluationContext,
 ) -> dict[int, set[int]]:
+    """The administrators who have not received each notice, by its id."""
     received = set(DeliveryLine.objects.filter(notice__in=notices).values_list("notice", "recipient"))
     people = {}
     for notice in notices:
