@@ -28,7 +28,9 @@ def outage_notices(context: EvaluationContext) -> list[Notice]:
     An outage whose entities are all silenced waits.
     """
     inputs, as_of = _outage_inputs(context), context.as_of
-    last = _recent_outages(inputs, as_of)
+    news = Q(closed_at=None) | Q(closed_at__gt=as_of - END_IS_NEWS)
+    outages = Outage.objects.filter(news, connection__in=inputs).order_by("episode")
+    last = {(outage.connection_id, outage.kind): outage for outage in outages}
     notices = _last_notices({connection for connection, _ in last})
     _update_outages(last, notices, inputs, as_of)
     due = [
@@ -59,13 +61,6 @@ def _reason(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> NoticeRe
     if kind is NoticeKind.STALE and inputs.is_partly_read(as_of):
         return NoticeReason.PARTLY_READ
     return NoticeReason.ACCESS_REFUSED if kind is NoticeKind.REFUSED else NoticeReason.NO_READING
-
-
-def _recent_outages(connections: Collection[int], as_of: datetime) -> Outages:
-    """The last outage of each of these connections and kind, unless its end is no news."""
-    current_or_recent = Q(closed_at=None) | Q(closed_at__gt=as_of - END_IS_NEWS)
-    outages = Outage.objects.filter(current_or_recent, connection__in=connections)
-    return {(outage.connection_id, outage.kind): outage for outage in outages.order_by("episode")}
 
 
 def _update_outages(

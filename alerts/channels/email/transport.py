@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from email import encoders
 from email.errors import MessageError
-from email.message import Message
 from typing import Any
 
 from django.conf import settings
@@ -82,9 +81,12 @@ class SmtpBackend(smtp.EmailBackend):
         if not addresses or server is None:
             return False
         message = email_message.message()
-        options = ["BODY=8BITMIME"] if server.has_extn("8bitmime") and _has_8bit(message) else []
+        parts = [part for part in message.walk() if part["Content-Transfer-Encoding"] == "8bit"]
+        options = ["BODY=8BITMIME"] if parts and server.has_extn("8bitmime") else []
         if not options:
-            _make_7bit(message)
+            for part in parts:
+                del part["Content-Transfer-Encoding"]
+                encoders.encode_quopri(part)
         sender = sanitize_address(email_message.from_email, encoding)
         content = message.as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's own message class
         server.sendmail(sender, addresses, content, mail_options=options)
@@ -104,17 +106,6 @@ class SmtpBackend(smtp.EmailBackend):
             if client is not None:
                 client.close()
         self._dialling = self._partial_connection = self.connection = None
-
-
-def _has_8bit(message: Message) -> bool:
-    return any(part["Content-Transfer-Encoding"] == "8bit" for part in message.walk())
-
-
-def _make_7bit(message: Message) -> None:
-    for part in message.walk():
-        if part["Content-Transfer-Encoding"] == "8bit":
-            del part["Content-Transfer-Encoding"]
-            encoders.encode_quopri(part)
 
 
 @contextmanager
