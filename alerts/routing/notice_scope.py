@@ -13,7 +13,7 @@ from alerts.models import Notice
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import active_month
-from entities.models import Group, LegalEntity
+from entities.models import LegalEntity
 from periods.models import FiscalPeriod
 
 RowKey = tuple[int, date]  # an entity and a reporting month
@@ -24,29 +24,31 @@ def row_keys_by_notice(notices: Iterable[Notice]) -> dict[int, frozenset[RowKey]
     """The keys of the rows that each notice is about, by notice id: of its period, its connection or its group.
 
     Those of a connection are of the month that was being closed when the notice was raised, by the latest local day
-    among its entities. One query for each of the kinds present.
+    among its entities. One query at most; the periods and groups of the notices must be loaded.
     """
-    keys, connections, groups = {}, [], []
+    keys: dict[int, frozenset[RowKey]] = {}
+    events: dict[int, Notice] = {}
     for notice in notices:
         if notice.period is not None:
             keys[notice.pk] = frozenset([(notice.period.entity_id, notice.period.reporting_month)])
-        elif notice.connection_id is not None:
-            connections.append((notice.pk, notice.connection_id, notice.raised_at))
-        elif notice.group_id is not None and notice.month is not None:
-            groups.append((notice.pk, notice.group_id, notice.month))
-    if connections:
-        zones: dict[int, dict[int, ZoneInfo]] = defaultdict(dict)  # of each connection's entities
-        entities = LegalEntity.objects.filter(connection__in={connection for _, connection, _ in connections})
-        for pk, connection, zone in entities.values_list("pk", "connection", "zone"):
-            zones[connection][pk] = zone_named(zone)
-        for notice_id, connection, raised_at in connections:
-            months = {active_month(local_date(raised_at, zone)) for zone in zones[connection].values()}
-            keys[notice_id] = frozenset((pk, max(months)) for pk in zones[connection])
-    if groups:
-        roots = dict(Group.objects.filter(pk__in={group for _, group, _ in groups}).values_list("pk", "path"))
-        paths = list(LegalEntity.objects.values_list("pk", "group__path"))
-        for notice_id, group, month in groups:
-            keys[notice_id] = frozenset((pk, month) for pk, path in paths if path.startswith(roots[group]))
+        else:
+            events[notice.pk] = notice
+    if not events:
+        return keys
+    entities = LegalEntity.objects.filter(entities_of(events.values()))
+    rows = list(entities.values_list("pk", "group__path", "connection", "zone"))
+    zones: dict[int | None, dict[int, ZoneInfo]] = defaultdict(dict)  # of each connection's entities
+    for pk, _, connection, zone in rows:
+        zones[connection][pk] = zone_named(zone)
+    for notice in events.values():
+        own, group = zones[notice.connection_id], notice.group
+        if group is not None and notice.month is not None:
+            keys[notice.pk] = frozenset(
+                (pk, notice.month) for pk, path, *_ in rows if path.startswith(group.path)
+            )
+        else:
+            months = {active_month(local_date(notice.raised_at, zone)) for zone in own.values()}
+            keys[notice.pk] = frozenset((pk, max(months)) for pk in own)
     return keys
 
 
