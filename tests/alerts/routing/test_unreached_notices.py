@@ -61,12 +61,6 @@ def message_about(notice: Notice, *, to_destination_too: bool) -> Delivery:
     return message
 
 
-@pytest.fixture
-def root(db: None) -> Person:
-    """The administrator of the installation."""
-    return Person.objects.create_superuser("root@meridian.test", name="Root")
-
-
 @pytest.mark.parametrize("to_destination_too", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_failed_message_leaves_its_notices_to_administrators(
