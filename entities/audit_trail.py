@@ -4,120 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
+
+from django.db.models import TextChoices
 
 from entities.models import Connection, Group, LegalEntity, Person
 from infra.audit.origin import Actor
 from infra.audit.recording import DROPPED, Act, AuditedObject, record
 
 
-class Verb(StrEnum):
-    """The acts that leave an event; a stored verb is never renamed."""
+class Verb(TextChoices):
+    """The acts that leave an event, each with its label; a stored verb is never renamed."""
 
-    SIGNED_IN = "person.signed_in"
-    SIGNED_OUT = "person.signed_out"
-    SIGN_IN_REFUSED = "person.sign_in_refused"
-    PERSON_ADDED = "person.added"
-    PERSON_CHANGED = "person.changed"
-    ROLE_GIVEN = "role.given"
-    GROUP_ADDED = "group.added"
-    GROUP_CHANGED = "group.changed"
-    CALENDAR_ADDED = "calendar.added"
-    CALENDAR_CHANGED = "calendar.changed"
-    CONNECTION_ADDED = "connection.added"
-    CONNECTION_CHANGED = "connection.changed"
-    ENTITY_ADDED = "entity.added"
-    ENTITY_CHANGED = "entity.changed"
-    DEPUTY_SET = "entity.deputy_set"
-    POLICY_PUBLISHED = "policy.published"
-    DEADLINE_AGREED = "deadline.agreed"
-    MONTH_SET = "period.month_set"
-    NOTE_ADDED = "remark.note_added"
-    NOTE_EDITED = "remark.note_edited"
-    NOTE_WITHDRAWN = "remark.note_withdrawn"
-    OVERDUE_REASON_GIVEN = "remark.overdue_reason"
-    CLOSE_EXPECTED = "remark.expected_close"
-    TAKEN_OVER = "remark.taken_over"
-    SILENCE_CREATED = "silence.created"
-    SILENCE_ENDED = "silence.ended"
-    DESTINATION_ADDED = "destination.added"
-    DESTINATION_CHANGED = "destination.changed"
-    DESTINATION_SWITCHED_ON = "destination.switched_on"
-    DESTINATION_SWITCHED_OFF = "destination.switched_off"
-    DESTINATION_REMOVED = "destination.removed"
-    DESTINATION_KEY_RENEWED = "destination.key_renewed"
-    ALERT_POLICY_CHANGED = "alert_policy.changed"
-    PREFERENCES_CHANGED = "preferences.changed"
-    VIEW_SAVED = "view.saved"
-    VIEW_RENAMED = "view.renamed"
-    VIEW_DELETED = "view.deleted"
-    VIEW_RESTORED = "view.restored"
-    START_VIEW_SET = "view.start_set"
-    GROUP_FILE_LOADED = "group_file.loaded"
-    DEMO_LOADED = "demo.loaded"
-    CONNECTION_READ = "connection.read"
-    EVALUATED = "alerts.evaluated"
-    NOTICES_DELETED = "alerts.old_notices_deleted"
-    SENDING_HELD = "sending.held"
-    SENDING_RELEASED = "sending.released"
-    SENDING_RETRIED = "sending.retried"
-    PASSWORD_CHANGED = "person.password_changed"  # noqa: S105 - a verb
-    MIGRATED = "installation.migrated"
-    EVENTS_DROPPED = DROPPED
-
-
-VERB_LABELS = {
-    Verb.SIGNED_IN: "Signed in",
-    Verb.SIGNED_OUT: "Signed out",
-    Verb.SIGN_IN_REFUSED: "Sign-in refused",
-    Verb.PERSON_ADDED: "Person added",
-    Verb.PERSON_CHANGED: "Person changed",
-    Verb.ROLE_GIVEN: "Role given",
-    Verb.GROUP_ADDED: "Group added",
-    Verb.GROUP_CHANGED: "Group changed",
-    Verb.CALENDAR_ADDED: "Work calendar added",
-    Verb.CALENDAR_CHANGED: "Work calendar changed",
-    Verb.CONNECTION_ADDED: "Connection added",
-    Verb.CONNECTION_CHANGED: "Connection changed",
-    Verb.ENTITY_ADDED: "Entity added",
-    Verb.ENTITY_CHANGED: "Entity changed",
-    Verb.DEPUTY_SET: "Deputy set",
-    Verb.POLICY_PUBLISHED: "Deadline policy published",
-    Verb.DEADLINE_AGREED: "Date agreed",
-    Verb.MONTH_SET: "Reporting month set",
-    Verb.NOTE_ADDED: "Note added",
-    Verb.NOTE_EDITED: "Note edited",
-    Verb.NOTE_WITHDRAWN: "Note withdrawn",
-    Verb.OVERDUE_REASON_GIVEN: "Overdue reason given",
-    Verb.CLOSE_EXPECTED: "Expected close given",
-    Verb.TAKEN_OVER: "Taken over",
-    Verb.SILENCE_CREATED: "Silenced",
-    Verb.SILENCE_ENDED: "Silence ended",
-    Verb.DESTINATION_ADDED: "Destination added",
-    Verb.DESTINATION_CHANGED: "Destination changed",
-    Verb.DESTINATION_SWITCHED_ON: "Destination switched on",
-    Verb.DESTINATION_SWITCHED_OFF: "Destination switched off",
-    Verb.DESTINATION_REMOVED: "Destination removed",
-    Verb.DESTINATION_KEY_RENEWED: "Signing key renewed",
-    Verb.ALERT_POLICY_CHANGED: "Alert rules changed",
-    Verb.PREFERENCES_CHANGED: "Notifications changed",
-    Verb.VIEW_SAVED: "View saved",
-    Verb.VIEW_RENAMED: "View renamed",
-    Verb.VIEW_DELETED: "View deleted",
-    Verb.VIEW_RESTORED: "View restored",
-    Verb.START_VIEW_SET: "Start page set",
-    Verb.GROUP_FILE_LOADED: "Group file loaded",
-    Verb.DEMO_LOADED: "Demo loaded",
-    Verb.CONNECTION_READ: "Connection read by hand",
-    Verb.EVALUATED: "Lateness evaluated by hand",
-    Verb.NOTICES_DELETED: "Old notices deleted",
-    Verb.SENDING_HELD: "Sending held",
-    Verb.SENDING_RELEASED: "Sending released",
-    Verb.SENDING_RETRIED: "Failed messages retried",
-    Verb.PASSWORD_CHANGED: "Password changed",
-    Verb.MIGRATED: "Database migrated",
-    Verb.EVENTS_DROPPED: "Old events dropped",
-}
+    SIGNED_IN = "person.signed_in", "Signed in"
+    SIGNED_OUT = "person.signed_out", "Signed out"
+    SIGN_IN_REFUSED = "person.sign_in_refused", "Sign-in refused"
+    PERSON_ADDED = "person.added", "Person added"
+    PERSON_CHANGED = "person.changed", "Person changed"
+    ROLE_GIVEN = "role.given", "Role given"
+    GROUP_ADDED = "group.added", "Group added"
+    GROUP_CHANGED = "group.changed", "Group changed"
+    CALENDAR_ADDED = "calendar.added", "Work calendar added"
+    CALENDAR_CHANGED = "calendar.changed", "Work calendar changed"
+    CONNECTION_ADDED = "connection.added", "Connection added"
+    CONNECTION_CHANGED = "connection.changed", "Connection changed"
+    ENTITY_ADDED = "entity.added", "Entity added"
+    ENTITY_CHANGED = "entity.changed", "Entity changed"
+    DEPUTY_SET = "entity.deputy_set", "Deputy set"
+    POLICY_PUBLISHED = "policy.published", "Deadline policy published"
+    DEADLINE_AGREED = "deadline.agreed", "Date agreed"
+    MONTH_SET = "period.month_set", "Reporting month set"
+    NOTE_ADDED = "remark.note_added", "Note added"
+    NOTE_EDITED = "remark.note_edited", "Note edited"
+    NOTE_WITHDRAWN = "remark.note_withdrawn", "Note withdrawn"
+    OVERDUE_REASON_GIVEN = "remark.overdue_reason", "Overdue reason given"
+    CLOSE_EXPECTED = "remark.expected_close", "Expected close given"
+    TAKEN_OVER = "remark.taken_over", "Taken over"
+    SILENCE_CREATED = "silence.created", "Silenced"
+    SILENCE_ENDED = "silence.ended", "Silence ended"
+    DESTINATION_ADDED = "destination.added", "Destination added"
+    DESTINATION_CHANGED = "destination.changed", "Destination changed"
+    DESTINATION_SWITCHED_ON = "destination.switched_on", "Destination switched on"
+    DESTINATION_SWITCHED_OFF = "destination.switched_off", "Destination switched off"
+    DESTINATION_REMOVED = "destination.removed", "Destination removed"
+    DESTINATION_KEY_RENEWED = "destination.key_renewed", "Signing key renewed"
+    ALERT_POLICY_CHANGED = "alert_policy.changed", "Alert rules changed"
+    PREFERENCES_CHANGED = "preferences.changed", "Notifications changed"
+    VIEW_SAVED = "view.saved", "View saved"
+    VIEW_RENAMED = "view.renamed", "View renamed"
+    VIEW_DELETED = "view.deleted", "View deleted"
+    VIEW_RESTORED = "view.restored", "View restored"
+    START_VIEW_SET = "view.start_set", "Start page set"
+    GROUP_FILE_LOADED = "group_file.loaded", "Group file loaded"
+    DEMO_LOADED = "demo.loaded", "Demo loaded"
+    CONNECTION_READ = "connection.read", "Connection read by hand"
+    EVALUATED = "alerts.evaluated", "Lateness evaluated by hand"
+    NOTICES_DELETED = "alerts.old_notices_deleted", "Old notices deleted"
+    SENDING_HELD = "sending.held", "Sending held"
+    SENDING_RELEASED = "sending.released", "Sending released"
+    SENDING_RETRIED = "sending.retried", "Failed messages retried"
+    PASSWORD_CHANGED = "person.password_changed", "Password changed"
+    MIGRATED = "installation.migrated", "Database migrated"
+    EVENTS_DROPPED = DROPPED, "Old events dropped"
 
 
 def person_actor(person: Person) -> Actor:

@@ -25,7 +25,7 @@ from board.audit.event_words import ORIGIN_LABELS, VERB_HEADINGS, event_line
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.readers import AuditAccess, audit_access
 from closing.calendar.instants import local_date
-from entities.audit_trail import VERB_LABELS
+from entities.audit_trail import Verb
 from infra.models import AuditSeal
 
 VerbOptions = Sequence[tuple[str, Sequence[tuple[str, str, bool]]]]  # headings with (verb, label, chosen)
@@ -100,9 +100,9 @@ def _heading(count: int, filters: EventFilter) -> str:
 
 def _verb_options(chosen: str) -> VerbOptions:
     headings: dict[str, list[tuple[str, str, bool]]] = {}
-    for verb, label in VERB_LABELS.items():
+    for verb in Verb:
         heading = VERB_HEADINGS[verb.partition(".")[0]]
-        headings.setdefault(heading, []).append((verb.value, label, verb == chosen))
+        headings.setdefault(heading, []).append((verb.value, verb.label, verb == chosen))
     return list(headings.items())
 
 

@@ -10,7 +10,7 @@ from board.audit.event_words import ORIGIN_LABELS
 from board.web.board_query import FIRST_MONTH, LAST_MONTH, InvalidQuery, checked_text
 from closing.calendar.date_phrases import day_and_month, full_date
 from closing.calendar.days import DateSpan
-from entities.audit_trail import VERB_LABELS, Verb
+from entities.audit_trail import Verb
 
 DEFAULT_DAYS = 30  # with today, where the URL names no period
 
@@ -39,7 +39,7 @@ class EventFilter:
         if begin > end:
             raise InvalidQuery(f"A period cannot begin on {full_date(begin)} and end on {full_date(end)}.")
         verb, through = params.get("verb", "").strip(), params.get("through", "").strip()
-        if verb and verb not in VERB_LABELS:
+        if verb and verb not in Verb.values:
             raise InvalidQuery(f"There is no act “{verb[:40]}” in the audit log.")
         if through and through not in ORIGIN_LABELS:
             raise InvalidQuery(f"There is no origin “{through[:40]}”; there are {', '.join(ORIGIN_LABELS)}.")
@@ -81,7 +81,7 @@ class EventFilter:
     def described(self) -> list[str]:
         """Each filter beside the period as "Act: Signed in"."""
         filters = [
-            ("Act", VERB_LABELS[Verb(self.verb)] if self.verb else ""),
+            ("Act", Verb(self.verb).label if self.verb else ""),
             ("Who", f"“{self.who}”" if self.who else ""),
             ("Object", f"“{self.object}”" if self.object else ""),
             ("Through", ORIGIN_LABELS.get(self.through, "")),

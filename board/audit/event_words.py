@@ -11,7 +11,7 @@ from board.web import labels
 from board.web.readers import Reader
 from closing.calendar.date_phrases import full_date, month_and_year
 from closing.calendar.months import parse_month
-from entities.audit_trail import VERB_LABELS, Verb
+from entities.audit_trail import Verb
 from infra.models import AuditEvent
 
 ORIGIN_LABELS = {
@@ -80,7 +80,7 @@ def event_line(event: AuditEvent, object_url: str, reader: Reader, as_of: dateti
     return EventLine(
         at=labels.clock(event.at, reader.zone, as_of),
         at_iso=labels.iso(event.at) or "",
-        act=VERB_LABELS[Verb(event.verb)] if event.verb in VERB_LABELS else event.verb,
+        act=Verb(event.verb).label if event.verb in Verb.values else event.verb,
         actor=event.actor,
         actor_note=_ACTOR_KINDS.get(event.actor_kind, ""),
         origin=ORIGIN_LABELS.get(event.through, event.through),
