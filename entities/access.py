@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from entities.models import Group, LegalEntity, LegalEntityQuerySet, Membership, Person
@@ -52,23 +52,6 @@ def groups_with_role(person: Person | AnonymousUser, roles: Q) -> QuerySet[Group
     held = Membership.objects.filter(roles, person=person, group__isnull=False)
     path = ExpressionWrapper(OuterRef("path"), output_field=CharField())
     return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
-
-
-def roles_on(person: Person | AnonymousUser, entity: LegalEntity) -> frozenset[Role]:
-    """The roles that the person holds for the entity, directly or through any group above, in one query.
-
-    A superuser counts as an administrator of everything; an inactive person holds no role.
-    """
-    if not isinstance(person, Person) or not person.is_active:
-        return frozenset()
-    group_path = Group.objects.filter(pk=entity.group_id).values("path")
-    held = (
-        Membership.objects.filter(person=person)
-        .alias(entity_path=Subquery(group_path, output_field=CharField()))
-        .filter(Q(entity=entity.pk) | Q(entity_path__startswith=F("group__path")))
-    )
-    roles = frozenset(Role(role) for role in held.values_list("role", flat=True))
-    return roles | {Role.ADMINISTRATOR} if person.is_superuser else roles
 
 
 @dataclass(frozen=True, slots=True)

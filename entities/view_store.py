@@ -30,16 +30,12 @@ def save_view(
 
     `query` is canonical. Raises ValidationError (code "taken" where another view has the name), and changes nothing.
     """
-    _lock_views(person)
+    views = _locked_views(person)
     if len(query) > MAX_VIEW_QUERY_LENGTH:
         raise ValidationError("This view asks for too much to be saved. Shorten its search text and filters.")
-    views = SavedView.objects.filter(person=person, deleted_at=None)
     view = _named(views, name)
     if view is None:
-        if views.count() >= MAX_SAVED_VIEWS:
-            raise ValidationError(
-                f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first."
-            )
+        _require_room(views)
         view = SavedView(person=person)
     elif not replace:
         raise _taken(f"You already have a view called “{view.name}”.")
@@ -55,8 +51,7 @@ def save_view(
 @transaction.atomic
 def rename_view(person: Person, view_id: int, name: str) -> SavedView:
     """Give a view another name; raises ValidationError, and changes nothing."""
-    _lock_views(person)
-    views = SavedView.objects.filter(person=person, deleted_at=None)
+    views = _locked_views(person)
     view = views.get(pk=view_id)
     before, view.name = view.name, name
     if other := _named(views.exclude(pk=view_id), view.name):
@@ -71,8 +66,7 @@ def rename_view(person: Person, view_id: int, name: str) -> SavedView:
 @transaction.atomic
 def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
     """Delete a view; `restore_view` brings it back while it is among the _MAX_DELETED_VIEWS newest deleted ones."""
-    _lock_views(person)
-    view = SavedView.objects.get(person=person, deleted_at=None, pk=view_id)
+    view = _locked_views(person).get(pk=view_id)
     view.deleted_at = as_of
     view.save(update_fields=["deleted_at"])
     record_act(Verb.VIEW_DELETED, _view_object(view), by=person, at=as_of)
@@ -85,13 +79,11 @@ def delete_view(person: Person, view_id: int, as_of: datetime) -> SavedView:
 @transaction.atomic
 def restore_view(person: Person, view_id: int) -> SavedView:
     """Restore a deleted view, as the start page if it was and no other is now; raises ValidationError."""
-    _lock_views(person)
-    views = SavedView.objects.filter(person=person, deleted_at=None)
+    views = _locked_views(person)
     view = SavedView.objects.get(person=person, pk=view_id)
     if view.deleted_at is None:
         return view
-    if views.count() >= MAX_SAVED_VIEWS:
-        raise ValidationError(f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first.")
+    _require_room(views)
     if other := _named(views, view.name):
         raise _taken(f"You already have a view called “{other.name}” again. Rename that one first.")
     view.is_start = view.is_start and not views.filter(is_start=True).exists()
@@ -104,8 +96,7 @@ def restore_view(person: Person, view_id: int) -> SavedView:
 @transaction.atomic
 def set_start_view(person: Person, view_id: int, *, chosen: bool) -> SavedView:
     """Make a view the person's start page, or no longer."""
-    _lock_views(person)
-    views = SavedView.objects.filter(person=person, deleted_at=None)
+    views = _locked_views(person)
     view = views.get(pk=view_id)
     if chosen:
         views.filter(is_start=True).update(is_start=False)
@@ -119,9 +110,15 @@ def _view_object(view: SavedView) -> AuditedObject:
     return AuditedObject("view", str(view.pk), view.name)
 
 
-def _lock_views(person: Person) -> None:
-    """Lock the person's views until the transaction ends: two clicks at once must not break a rule."""
+def _locked_views(person: Person) -> QuerySet[SavedView]:
+    """The person's views, locked until the transaction ends: two clicks at once must not break a rule."""
     Person.objects.select_for_update(no_key=True).values("pk").get(pk=person.pk)
+    return SavedView.objects.filter(person=person, deleted_at=None)
+
+
+def _require_room(views: QuerySet[SavedView]) -> None:
+    if views.count() >= MAX_SAVED_VIEWS:
+        raise ValidationError(f"You have {MAX_SAVED_VIEWS} saved views, which is the most. Delete one first.")
 
 
 def _named(views: QuerySet[SavedView], name: str) -> SavedView | None:
