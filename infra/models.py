@@ -49,9 +49,6 @@ class AuditEvent(models.Model):
             models.Index(fields=["id"], name="audit_unsealed", condition=Q(seal=None)),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.actor}: {self.verb} {self.object}"
-
 
 class AuditSeal(models.Model):
     """A batch of events that one sealer sealed: the chain runs over these rows.
@@ -68,9 +65,6 @@ class AuditSeal(models.Model):
     root = models.CharField(max_length=64)
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
-
-    def __str__(self) -> str:
-        return f"seal {self.number} of {self.events} events"
 
 
 class RefusedAct(models.Model):
@@ -92,6 +86,3 @@ class RefusedAct(models.Model):
                 nulls_distinct=False,
             )
         ]
-
-    def __str__(self) -> str:
-        return f"{self.verb} {self.account} {self.times}"

@@ -11,7 +11,8 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed, ServerUnavailable
@@ -62,7 +63,7 @@ class TokenCache:
     def token(self, session: OutboundSession, credentials: ClientCredentials) -> str:
         """A token valid for some minutes; raises AccessRefused (a cached refusal too) or ServerUnavailable."""
         entry = self._entry(credentials)
-        with _Locked(entry.lock, session):
+        with _locked(entry.lock, session):
             if entry.token and self._clock() < entry.good_until:
                 session.register_secrets(entry.token)
                 return entry.token
@@ -74,7 +75,7 @@ class TokenCache:
         Raises AccessRefused when the refused token is itself the result of a recent forced refresh.
         """
         entry = self._entry(credentials)
-        with _Locked(entry.lock, session):
+        with _locked(entry.lock, session):
             if entry.token and entry.token != refused:
                 return entry.token
             now = self._clock()
@@ -116,18 +117,15 @@ NOT_ACCEPTED = (
 )
 
 
-class _Locked:
-    """Holds the lock; waits for another thread's refresh at most as long as this attempt may last."""
-
-    def __init__(self, lock: threading.Lock, session: OutboundSession) -> None:
-        self._lock, self._session = lock, session
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=self._session.deadline.cap(None)):
-            raise self._session.deadline.exceeded()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+@contextmanager
+def _locked(lock: threading.Lock, session: OutboundSession) -> Iterator[None]:
+    """Hold the lock; waits for another thread's refresh at most as long as this attempt may last."""
+    if not lock.acquire(timeout=session.deadline.cap(None)):
+        raise session.deadline.exceeded()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _request_token(session: OutboundSession, credentials: ClientCredentials) -> tuple[str, float]:

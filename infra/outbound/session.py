@@ -71,14 +71,8 @@ class OutboundResponse:
         return _http_date(self.headers.get("date"))
 
 
-class _RetryableFailure(Exception):
-    """A failure that may pass in a moment; `wait` is the server's Retry-After in seconds."""
-
-    def __init__(
-        self, words: str, status: int | None = None, wait: float | None = None, *, reached: bool = True
-    ) -> None:
-        super().__init__(words)
-        self.words, self.status, self.wait, self.reached = words, status, wait, reached
+class _RetryableFailure(RequestFailed):
+    """A failure that may pass in a moment; `words` without a full stop. It does not leave the session."""
 
 
 class OutboundSession:
@@ -133,6 +127,9 @@ class OutboundSession:
         text = _TOKENISH.sub("***", text)
         return "".join(mark if mark.isprintable() else " " for mark in text)
 
+    def _sample(self, body: bytes) -> str:
+        return self.scrub(body[:ERROR_BYTES].decode("utf-8", "replace"))[:SAMPLE]
+
     def check(self, url: str) -> UrlParts:
         """The URL in parts if this session may contact it; raises AccessRefused."""
         try:
@@ -169,7 +166,7 @@ class OutboundSession:
             except _RetryableFailure as failure:
                 if self.deadline.remaining() <= 0:
                     raise self.deadline.exceeded() from None
-                wait = min(failure.wait or 0.0, LONGEST_WAIT)
+                wait = min(failure.retry_after or 0.0, LONGEST_WAIT)
                 delay = self._delay(wait, turn)
                 if turn == self.limits.retries or delay >= self.deadline.remaining():
                     raise ServerUnavailable(
@@ -256,12 +253,10 @@ class OutboundSession:
                 f"{target.without_query} answered in an encoding that was not asked for ({encoding[:20]})."
             )
         if kind != "application/json":
-            sample = self.scrub(
-                self._body(target, response, ERROR_BYTES, whole=False).decode("utf-8", "replace")
-            )
+            sample = self._sample(self._body(target, response, ERROR_BYTES, whole=False))
             raise AnswerMisread(
                 f"{target.without_query} answered {kind or 'a document without a type'} instead of JSON: usually a "
-                f"login page or a proxy between Closeboard and the ERP. It begins: {sample[:SAMPLE]}",
+                f"login page or a proxy between Closeboard and the ERP. It begins: {sample}",
                 status=status,
             )
         body = self._body(target, response, cap)
@@ -269,23 +264,24 @@ class OutboundSession:
             return OutboundResponse(target, status, headers, document=parse_strict_json(body))
         except InvalidJson as error:
             if error.cut_short:
-                raise _RetryableFailure(f"the answer is cut off ({error})", status) from None
-            sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
+                raise _RetryableFailure(f"the answer is cut off ({error})", status=status) from None
             raise AnswerMisread(
                 f"{target.without_query} answered JSON that cannot be trusted: {self.scrub(str(error))[:SAMPLE]}. "
-                f"It begins: {sample}",
+                f"It begins: {self._sample(body)}",
                 status=status,
             ) from None
 
     def _read_problem(self, target: UrlParts, response: httpx2.Response) -> OutboundResponse:
         status, headers = response.status_code, response.headers
         body = self._body(target, response, ERROR_BYTES, whole=False)
-        sample = self.scrub(body[: 4 * SAMPLE].decode("utf-8", "replace"))[:SAMPLE]
+        sample = self._sample(body)
         if status in RETRY_STATUSES or self._is_passing(status, body.decode("utf-8", "replace")):
             wait = _retry_after(headers)
             wait_phrase = f" and asked to wait {min(wait, LONGEST_WAIT):.0f} seconds" if wait else ""
             raise _RetryableFailure(
-                f"answered {status}{wait_phrase}" + (f": {sample}" if sample else ""), status, wait
+                f"answered {status}{wait_phrase}" + (f": {sample}" if sample else ""),
+                status=status,
+                retry_after=wait,
             )
         try:
             problem = parse_strict_json(body)
