@@ -18,12 +18,7 @@ def write_calendar(
     """Make a calendar what the file says of it, note in the diff what was written, and return its row."""
     item = entry.item
     row = old or WorkCalendar(code=item.code)
-    fields = [FieldValue("name", "name", item.name)]
-    fields += [
-        FieldValue(key, key, getattr(item, key) or "")
-        for key in ("country", "subdivision")
-        if entry.has_key(key)
-    ]
+    fields = entry.given("name", "country", "subdivision")
     if entry.has_key("holiday_categories"):
         chosen = list(dict.fromkeys(item.holiday_categories or []))
         fields.append(FieldValue("holiday_categories", "holiday_categories", chosen))
@@ -40,7 +35,9 @@ def write_calendar(
             changes += _set_days(row, key, working, entry)
     target = AuditedObject("calendar", row.code, row.name)
     if old is None:
-        label = f"calendar {item.code}: {item.name}, {_weekend_taken(row, item)}{_categories_taken(row)}"
+        whose = f", that of {row.country}" if item.weekend is None and row.country else ""
+        weekend_taken = f"weekend {weekend_phrase(row.weekend)}{whose}"
+        label = f"calendar {item.code}: {item.name}, {weekend_taken}{_categories_taken(row)}"
         diff.add(label, Verb.CALENDAR_ADDED, target, {change.key: change.after for change in changes})
     else:
         diff.change(f"calendar {item.code}", changes, Verb.CALENDAR_CHANGED, target)
@@ -51,11 +48,6 @@ def write_calendar(
             f" {weekend_phrase(usual)}. Give `weekend` to say which counts."
         )
     return row
-
-
-def _weekend_taken(row: WorkCalendar, item: CalendarItem) -> str:
-    whose = f", that of {row.country}" if item.weekend is None and row.country else ""
-    return f"weekend {weekend_phrase(row.weekend)}{whose}"
 
 
 def _categories_taken(row: WorkCalendar) -> str:
@@ -72,7 +64,7 @@ def _set_days(
     """Make the days of one kind those of the file, and say which came and went."""
     changes = []
     held = {day.day: day for day in row.days.all()}
-    wanted = {day.day: day.name or "" for day in getattr(entry.item, key)}
+    wanted = {day.day: day.name for day in getattr(entry.item, key)}
     for day, name in wanted.items():
         old = held.get(day)
         if old is None or (old.working, old.name) != (working, name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from django.contrib.auth.password_validation import validate_password
@@ -16,10 +16,11 @@ from closing.facts.base import FACT_KINDS
 from entities.calendars import holiday_category_problem, holiday_region_problem
 from entities.models import WorkCalendar
 from periods.group_file import shape
+from periods.group_file.diff import FieldValue
 from periods.group_file.existing import ExistingRows
 from periods.group_file.month_items import month_problem, period_ends
-from periods.group_file.near_words import did_you_mean
 from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
+from periods.group_file.spellings import did_you_mean
 from periods.group_file.tree import NodePath, YamlTree
 
 _I = TypeVar("_I", bound=shape.GroupFileItem)
@@ -32,41 +33,57 @@ class FileEntry(Generic[_I]):
 
     item: _I
     path: NodePath
+    tree: YamlTree
 
     def has_key(self, key: str) -> bool:
         """Whether the item has this key in the file."""
         return key in self.item.model_fields_set
 
+    def given(self, *keys: str) -> list[FieldValue]:
+        """The values of those of these keys that the item has, for attributes of the same names."""
+        return [FieldValue(key, key, getattr(self.item, key)) for key in keys if self.has_key(key)]
+
+    def refuse(self, words: str, *keys: str | int) -> None:
+        """Add a problem of the item, or of what stands under these of its keys."""
+        self.tree.add_problem((*self.path, *keys), words)
+
 
 @dataclass(slots=True)
 class CheckedFile:
-    """The well-formed items of a file by section; groups are sorted parents first."""
+    """The well-formed items of a file, a field for each section; groups are sorted parents first."""
 
-    groups: list[FileEntry[shape.GroupItem]] = field(default_factory=list)
-    calendars: list[FileEntry[shape.CalendarItem]] = field(default_factory=list)
-    connections: list[FileEntry[shape.ConnectionItem]] = field(default_factory=list)
-    people: list[FileEntry[shape.PersonItem]] = field(default_factory=list)
-    entities: list[FileEntry[shape.EntityItem]] = field(default_factory=list)
-    policies: list[FileEntry[shape.PolicyItem]] = field(default_factory=list)
-    agreed_dates: list[FileEntry[shape.AgreedDateItem]] = field(default_factory=list)
-    reporting_months: list[FileEntry[shape.ReportingMonthItem]] = field(default_factory=list)
+    groups: list[FileEntry[shape.GroupItem]]
+    calendars: list[FileEntry[shape.CalendarItem]]
+    connections: list[FileEntry[shape.ConnectionItem]]
+    people: list[FileEntry[shape.PersonItem]]
+    entities: list[FileEntry[shape.EntityItem]]
+    policies: list[FileEntry[shape.PolicyItem]]
+    agreed_dates: list[FileEntry[shape.AgreedDateItem]]
+    reporting_months: list[FileEntry[shape.ReportingMonthItem]]
 
 
 def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[str, str]) -> CheckedFile:
     """Check the items of a file; problems are added to the tree, so look there before using the items."""
     raw = _sections(tree)
-    checked = CheckedFile()
-    for section, model in shape.SECTIONS.items():
-        getattr(checked, section).extend(_entries(tree, raw[section], model))
+    checked = CheckedFile(
+        groups=_entries(tree, raw["groups"], shape.GroupItem),
+        calendars=_entries(tree, raw["calendars"], shape.CalendarItem),
+        connections=_entries(tree, raw["connections"], shape.ConnectionItem),
+        people=_entries(tree, raw["people"], shape.PersonItem),
+        entities=_entries(tree, raw["entities"], shape.EntityItem),
+        policies=_entries(tree, raw["policies"], shape.PolicyItem),
+        agreed_dates=_entries(tree, raw["agreed_dates"], shape.AgreedDateItem),
+        reporting_months=_entries(tree, raw["reporting_months"], shape.ReportingMonthItem),
+    )
     names = _Names(raw, existing)
-    _check_groups(tree, checked, names)
-    _check_calendars(tree, checked, existing)
-    _check_connections(tree, checked, existing, environ)
-    _check_people(tree, checked, names)
-    _check_entities(tree, checked, existing, names)
-    _check_policies(tree, checked, existing, names)
-    _check_agreed_dates(tree, checked, names)
-    _check_reporting_months(tree, checked, names)
+    _check_groups(checked, names)
+    _check_calendars(checked, existing)
+    _check_connections(checked, existing, environ)
+    _check_people(checked, names)
+    _check_entities(checked, existing, names)
+    _check_policies(checked, existing, names)
+    _check_agreed_dates(checked, names)
+    _check_reporting_months(checked, names)
     return checked
 
 
@@ -75,11 +92,11 @@ RawItems = list[tuple[NodePath, Any]]
 
 def _sections(tree: YamlTree) -> dict[str, RawItems]:
     """The raw items of each section; nested groups stand beside the others."""
-    raw: dict[str, RawItems] = {section: [] for section in shape.SECTIONS}
+    raw: dict[str, RawItems] = {section.name: [] for section in fields(CheckedFile)}
     if tree.root is None:
         return raw
     if not isinstance(tree.root, dict):
-        tree.add_problem((), f"the file must consist of sections: {', '.join(shape.SECTIONS)}")
+        tree.add_problem((), f"the file must consist of sections: {', '.join(raw)}")
         return raw
     for section, items in tree.root.items():
         if section not in raw:
@@ -115,17 +132,19 @@ def _flat(tree: YamlTree, items: RawItems, parent: Any) -> Iterator[tuple[NodePa
             tree.add_problem((*path, "groups"), "`groups` must be a list: each item begins with a dash")
 
 
-def _entries(tree: YamlTree, raw: RawItems, model: type[_I]) -> Iterator[FileEntry[_I]]:
+def _entries(tree: YamlTree, raw: RawItems, model: type[_I]) -> list[FileEntry[_I]]:
+    entries = []
     for path, item in raw:
         if not isinstance(item, dict):
             tree.add_problem(path, "this must be a set of `key: value` lines")
             continue
         try:
-            yield FileEntry(model.model_validate(item), path)
+            entries.append(FileEntry(model.model_validate(item), path, tree))
         except ValidationError as invalid:
             for error in invalid.errors(include_url=False, include_input=False):
                 problem_path = (*path, *error["loc"])
                 tree.add_problem(problem_path, _error_text(error["type"], error["loc"], error["msg"], model))
+    return entries
 
 
 def _error_text(kind: str, loc: NodePath, message: str, model: type[BaseModel]) -> str:
@@ -163,128 +182,114 @@ class _Names:
             "entity": in_file("entities", "code") | set(existing.entities),
         }
 
-    def require(self, tree: YamlTree, path: NodePath, kind: str, name: str | None) -> None:
-        """Add a problem if no `kind` has the name."""
-        if name is not None and name not in self.names[kind]:
-            hint = did_you_mean(name, self.names[kind])
-            tree.add_problem(path, f"there is no {kind} {name}" + (f"; {hint}" if hint else ""))
+    def require(self, entry: FileEntry[Any], *keys: str, kind: str = "") -> None:
+        """Add a problem for each of these keys that names nothing; without a `kind` the key says of which kind."""
+        for key in keys:
+            name, known = getattr(entry.item, key), self.names[kind or key]
+            if name is not None and name not in known:
+                hint = did_you_mean(name, known)
+                entry.refuse(f"there is no {kind or key} {name}" + (f"; {hint}" if hint else ""), key)
 
 
-def _check_duplicates(
-    tree: YamlTree, entries: list[FileEntry[_I]], kind: str, name: Callable[[_I], str | None]
-) -> None:
+def _check_duplicates(entries: list[FileEntry[_I]], kind: str, name: Callable[[_I], str | None]) -> None:
     """Add a problem for each item whose name an earlier item of the section has."""
-    first: dict[str, NodePath] = {}
+    first: dict[str, FileEntry[_I]] = {}
     for entry in entries:
         item_name = name(entry.item)
         if item_name is None:
             continue
-        if item_name in first:
-            tree.add_problem(
-                entry.path,
-                f"{kind} {item_name} is described twice, first on line {tree.line(first[item_name])}",
-            )
-        first.setdefault(item_name, entry.path)
+        earlier = first.setdefault(item_name, entry)
+        if earlier is not entry:
+            line = entry.tree.line(earlier.path)
+            entry.refuse(f"{kind} {item_name} is described twice, first on line {line}")
 
 
-def _check_groups(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
-    _check_duplicates(tree, checked.groups, "group", lambda item: item.code)
+def _check_groups(checked: CheckedFile, names: _Names) -> None:
+    _check_duplicates(checked.groups, "group", lambda item: item.code)
     by_code = {entry.item.code: entry for entry in checked.groups}
     ordered: dict[str, FileEntry[shape.GroupItem]] = {}
     for entry in checked.groups:
-        names.require(tree, (*entry.path, "parent"), "group", entry.item.parent)
+        names.require(entry, "parent", kind="group")
         chain = []
         step: FileEntry[shape.GroupItem] | None = entry
         while step and step.item.code not in ordered and step not in chain:
             chain.append(step)
             step = by_code.get(step.item.parent or "")
         if step in chain:
-            tree.add_problem((*entry.path, "parent"), f"group {entry.item.code} would stand below itself")
+            entry.refuse(f"group {entry.item.code} would stand below itself", "parent")
         for link in reversed(chain):
             ordered[link.item.code] = link
     checked.groups = list(ordered.values())
 
 
-def _check_calendars(tree: YamlTree, checked: CheckedFile, existing: ExistingRows) -> None:
-    _check_duplicates(tree, checked.calendars, "calendar", lambda item: item.code)
+def _check_calendars(checked: CheckedFile, existing: ExistingRows) -> None:
+    _check_duplicates(checked.calendars, "calendar", lambda item: item.code)
     for entry in checked.calendars:
         item = entry.item
-        if why := holiday_region_problem(item.country or "", item.subdivision or ""):
-            tree.add_problem((*entry.path, "subdivision" if "subdivision" in why else "country"), why)
+        if why := holiday_region_problem(item.country, item.subdivision):
+            entry.refuse(why, "subdivision" if "subdivision" in why else "country")
         else:
-            _check_categories(tree, entry, existing.calendars.get(item.code))
+            _check_categories(entry, existing.calendars.get(item.code))
         if len(set(item.weekend or [])) == 7:
-            tree.add_problem((*entry.path, "weekend"), "a week needs at least one working day")
+            entry.refuse("a week needs at least one working day", "weekend")
         seen = set()
         for key in ("days_off", "working_days"):
             for at, day in enumerate(getattr(item, key)):
                 if day.day in seen:
-                    tree.add_problem((*entry.path, key, at), f"{day.day} is listed twice in this calendar")
+                    entry.refuse(f"{day.day} is listed twice in this calendar", key, at)
                 seen.add(day.day)
 
 
-def _check_categories(tree: YamlTree, entry: FileEntry[shape.CalendarItem], old: WorkCalendar | None) -> None:
+def _check_categories(entry: FileEntry[shape.CalendarItem], old: WorkCalendar | None) -> None:
     """The categories that will count must be those of the country that will count, whichever of both is new."""
     item = entry.item
-    country = old.country if old and not entry.has_key("country") else item.country or ""
+    country = old.country if old and not entry.has_key("country") else item.country
     chosen = entry.has_key("holiday_categories")
     categories = item.holiday_categories or [] if chosen or old is None else old.holiday_categories
     for at, category in enumerate(categories):
         if why := holiday_category_problem(country, category):
-            path = (*entry.path, "holiday_categories", at) if chosen else (*entry.path, "country")
-            tree.add_problem(path, why)
+            entry.refuse(why, *(("holiday_categories", at) if chosen else ("country",)))
 
 
-def _check_connections(
-    tree: YamlTree, checked: CheckedFile, existing: ExistingRows, environ: Mapping[str, str]
-) -> None:
-    _check_duplicates(tree, checked.connections, "connection", lambda item: item.name.lower())
+def _check_connections(checked: CheckedFile, existing: ExistingRows, environ: Mapping[str, str]) -> None:
+    _check_duplicates(checked.connections, "connection", lambda item: item.name.lower())
     for entry in checked.connections:
         item, old = entry.item, existing.connections.get(entry.item.name)
         if item.secret and item.secret_env:
-            tree.add_problem((*entry.path, "secret_env"), "give `secret` or `secret_env`, not both")
+            entry.refuse("give `secret` or `secret_env`, not both", "secret_env")
         elif item.secret_env and not environ.get(item.secret_env):
-            tree.add_problem(
-                (*entry.path, "secret_env"), f"the environment variable {item.secret_env} is not set"
-            )
+            entry.refuse(f"the environment variable {item.secret_env} is not set", "secret_env")
         elif old is None and not (item.secret or item.secret_env):
-            tree.add_problem(
-                entry.path, f"connection {item.name} is new and needs `secret_env` (or, in a demo, `secret`)"
-            )
+            entry.refuse(f"connection {item.name} is new and needs `secret_env` (or, in a demo, `secret`)")
         environment = old.environment if old and not entry.has_key("environment") else item.environment
         facts = FACT_KINDS[item.kind]
         if facts.environment_example and not environment:
-            tree.add_problem(
-                entry.path, f"{facts.label} needs `environment`, for example {facts.environment_example}"
-            )
+            entry.refuse(f"{facts.label} needs `environment`, for example {facts.environment_example}")
         interval = old.interval_seconds if old and not entry.has_key("interval") else item.interval
         stale = old.stale_after_seconds if old and not entry.has_key("stale_after") else item.stale_after
         if not 5 <= interval <= 86_400:
-            tree.add_problem((*entry.path, "interval"), "`interval` must be between 5s and 24h")
+            entry.refuse("`interval` must be between 5s and 24h", "interval")
         if stale < interval:
-            tree.add_problem(
-                (*entry.path, "stale_after"), "`stale_after` must not be shorter than `interval`"
-            )
+            entry.refuse("`stale_after` must not be shorter than `interval`", "stale_after")
 
 
-def _check_people(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
-    _check_duplicates(tree, checked.people, "person", lambda item: item.email)
+def _check_people(checked: CheckedFile, names: _Names) -> None:
+    _check_duplicates(checked.people, "person", lambda item: item.email)
     for entry in checked.people:
         if entry.item.password:
             try:
                 validate_password(entry.item.password)
             except PasswordRefused as error:
-                tree.add_problem((*entry.path, "password"), "`password`: " + " ".join(error.messages))
+                entry.refuse("`password`: " + " ".join(error.messages), "password")
         for at, role in enumerate(entry.item.roles):
-            path = (*entry.path, "roles", at)
+            role_entry = FileEntry(role, (*entry.path, "roles", at), entry.tree)
             if (role.group is None) == (role.entity is None):
-                tree.add_problem(path, "a role is held for a `group` or for an `entity`, for one of them")
-            names.require(tree, (*path, "group"), "group", role.group)
-            names.require(tree, (*path, "entity"), "entity", role.entity)
+                role_entry.refuse("a role is held for a `group` or for an `entity`, for one of them")
+            names.require(role_entry, "group", "entity")
 
 
-def _check_entities(tree: YamlTree, checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
-    _check_duplicates(tree, checked.entities, "entity", lambda item: item.code)
+def _check_entities(checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
+    _check_duplicates(checked.entities, "entity", lambda item: item.code)
     in_file = {entry.item.code for entry in checked.entities}
     held = {
         (row.connection.name, row.erp_id.lower()): code
@@ -293,86 +298,65 @@ def _check_entities(tree: YamlTree, checked: CheckedFile, existing: ExistingRows
     }
     for entry in checked.entities:
         item, old = entry.item, existing.entities.get(entry.item.code)
-        for kind, name in (
-            ("group", item.group),
-            ("calendar", item.calendar),
-            ("connection", item.connection),
-        ):
-            names.require(tree, (*entry.path, kind), kind, name)
-        names.require(tree, (*entry.path, "owner"), "person", item.owner)
-        names.require(tree, (*entry.path, "deputy"), "person", item.deputy)
+        names.require(entry, "group", "calendar", "connection")
+        names.require(entry, "owner", "deputy", kind="person")
         begins = old.active_from if old and not entry.has_key("active_from") else item.active_from
         ends = old.active_to if old and not entry.has_key("active_to") else item.active_to
         if begins and ends and ends < begins:
-            tree.add_problem(
-                (*entry.path, "active_to"), f"`active_to` {ends} lies before `active_from` {begins}"
-            )
+            entry.refuse(f"`active_to` {ends} lies before `active_from` {begins}", "active_to")
         source, erp_id = item.connection, item.erp_id
         if old and not entry.has_key("connection"):
             source = old.connection.name if old.connection else None
         if old and not entry.has_key("erp_id"):
             erp_id = old.erp_id
         if source and not erp_id:
-            tree.add_problem(
-                (*entry.path, "connection"), f"{item.code} needs `erp_id`, its company's id in {source}"
-            )
+            entry.refuse(f"{item.code} needs `erp_id`, its company's id in {source}", "connection")
         elif source and erp_id:
             other = held.setdefault((source, erp_id.lower()), item.code)
             if other != item.code:
-                tree.add_problem(
-                    (*entry.path, "erp_id"), f"{erp_id} of connection {source} is entity {other} already"
-                )
+                entry.refuse(f"{erp_id} of connection {source} is entity {other} already", "erp_id")
 
 
-def _check_policies(tree: YamlTree, checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
-    _check_duplicates(tree, checked.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
-    _check_duplicates(tree, checked.policies, "policy", lambda item: item.code)
+def _check_policies(checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
+    _check_duplicates(checked.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
+    _check_duplicates(checked.policies, "policy", lambda item: item.code)
     taken = {row.code: owner for owner, row in existing.policies.items()}
     for entry in checked.policies:
         item = entry.item
         if (item.group is None) == (item.entity is None):
-            tree.add_problem(entry.path, "a policy is that of a `group` or of an `entity`, of one of them")
+            entry.refuse("a policy is that of a `group` or of an `entity`, of one of them")
             continue
-        names.require(tree, (*entry.path, "group"), "group", item.group)
-        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
+        names.require(entry, "group", "entity")
         owner, code = policy_owner(item), policy_code(item)
         if taken.get(code, owner) != owner and (entry.has_key("code") or owner not in existing.policies):
-            tree.add_problem(
-                (*entry.path, "code"), f"policy {code} is that of {' '.join(taken[code])}; take another code"
-            )
+            entry.refuse(f"policy {code} is that of {' '.join(taken[code])}; take another code", "code")
         try:
-            fields = policy_version_fields(item)
+            chosen = policy_version_fields(item)
         except ValueError as error:
-            tree.add_problem(entry.path, str(error))
+            entry.refuse(str(error))
         else:
-            if all(value is None for value in fields.values()):
-                tree.add_problem(entry.path, "this policy is empty; give a rule or another setting")
+            if all(value is None for value in chosen.values()):
+                entry.refuse("this policy is empty; give a rule or another setting")
 
 
-def _check_agreed_dates(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
-    _check_duplicates(
-        tree,
-        checked.agreed_dates,
-        "the date agreed for",
-        lambda item: f"{item.entity}, {month_and_year(item.month)}",
-    )
-    for entry in checked.agreed_dates:
-        item = entry.item
-        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
-        if not item.month <= item.due_on or (item.due_on - month_end(item.month)).days > A_YEAR:
-            tree.add_problem(
-                (*entry.path, "due_on"),
-                f"{item.due_on} is not within a year of {month_and_year(item.month)}; is it mistyped?",
-            )
-
-
-def _check_reporting_months(tree: YamlTree, checked: CheckedFile, names: _Names) -> None:
-    entries = checked.reporting_months
-    label = "the month of the period of"
-    _check_duplicates(tree, entries, label, lambda item: f"{item.entity} that ends on {item.period_ends}")
-    ends = period_ends({entry.item.entity for entry in entries})
+def _check_agreed_dates(checked: CheckedFile, names: _Names) -> None:
+    entries = checked.agreed_dates
+    label = "the date agreed for"
+    _check_duplicates(entries, label, lambda item: f"{item.entity}, {month_and_year(item.month)}")
     for entry in entries:
         item = entry.item
-        names.require(tree, (*entry.path, "entity"), "entity", item.entity)
-        if problem := month_problem(item, ends.get(item.entity, ())):
-            tree.add_problem((*entry.path, "period_ends"), problem)
+        names.require(entry, "entity")
+        if not item.month <= item.due_on or (item.due_on - month_end(item.month)).days > A_YEAR:
+            month = month_and_year(item.month)
+            entry.refuse(f"{item.due_on} is not within a year of {month}; is it mistyped?", "due_on")
+
+
+def _check_reporting_months(checked: CheckedFile, names: _Names) -> None:
+    entries = checked.reporting_months
+    label = "the month of the period of"
+    _check_duplicates(entries, label, lambda item: f"{item.entity} that ends on {item.period_ends}")
+    ends = period_ends({entry.item.entity for entry in entries})
+    for entry in entries:
+        names.require(entry, "entity")
+        if problem := month_problem(entry.item, ends.get(entry.item.entity, ())):
+            entry.refuse(problem, "period_ends")

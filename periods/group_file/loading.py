@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
+from django.db.models import Model
 
 from closing.calendar.date_phrases import full_date, month_and_year
 from entities.audit_trail import (
@@ -39,7 +41,6 @@ from periods.group_file.diff import (
 from periods.group_file.existing import ExistingRows, read_existing
 from periods.group_file.month_items import write_months
 from periods.group_file.policy_items import (
-    owner_phrase,
     policy_choices,
     policy_code,
     policy_owner,
@@ -51,7 +52,7 @@ from periods.group_file.shape import (
     PersonItem,
     PolicyItem,
 )
-from periods.group_file.tree import InvalidGroupFile, YamlTree, read_tree
+from periods.group_file.tree import InvalidGroupFile, read_tree
 from periods.models import AgreedDate, DeadlinePolicy, PolicyVersion
 
 
@@ -71,7 +72,7 @@ def load_group(
         checked = check_group_file(tree, existing, environ)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
-        diff = _Loading(existing, checked, as_of, environ).run(tree)
+        diff = _Loading(existing, checked, as_of, environ).run()
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
         # Also where the file changes nothing: the holidays library may know more than when they were set.
@@ -103,10 +104,9 @@ class _Loading:
         self.environ = environ
         self.diff = GroupFileDiff(as_of)
 
-    def run(self, tree: YamlTree) -> GroupFileDiff:
+    def run(self) -> GroupFileDiff:
         self._list_rows_not_in_file()
-        self._groups(tree)
-        if tree.problems:
+        if not self._groups():
             return self.diff
         for calendar in self.file.calendars:
             code = calendar.item.code
@@ -119,7 +119,7 @@ class _Loading:
         self._roles()
         for policy in self.file.policies:
             self._policy(policy)
-        self._agreed_dates(tree)
+        self._agreed_dates()
         write_months([entry.item for entry in self.file.reporting_months], self.rows.entities, self.diff)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
@@ -128,24 +128,15 @@ class _Loading:
 
     def _list_rows_not_in_file(self) -> None:
         file, rows, listed = self.file, self.rows, self.diff.not_in_file
-        listed += [
-            f"group {code}"
-            for code in sorted(rows.groups.keys() - {entry.item.code for entry in file.groups})
-        ]
-        listed += [
-            f"calendar {code}"
-            for code in sorted(rows.calendars.keys() - {entry.item.code for entry in file.calendars})
-        ]
-        names = {entry.item.name for entry in file.connections}
-        listed += [f"connection {name}" for name in sorted(rows.connections.keys() - names)]
-        listed += [
-            f"person {email}"
-            for email in sorted(rows.people.keys() - {entry.item.email for entry in file.people})
-        ]
-        listed += [
-            f"entity {code}"
-            for code in sorted(rows.entities.keys() - {entry.item.code for entry in file.entities})
-        ]
+        names: dict[str, tuple[Set[str], Set[str]]] = {
+            "group": (rows.groups.keys(), {entry.item.code for entry in file.groups}),
+            "calendar": (rows.calendars.keys(), {entry.item.code for entry in file.calendars}),
+            "connection": (rows.connections.keys(), {entry.item.name for entry in file.connections}),
+            "person": (rows.people.keys(), {entry.item.email for entry in file.people}),
+            "entity": (rows.entities.keys(), {entry.item.code for entry in file.entities}),
+        }
+        for kind, (stored, in_file) in names.items():
+            listed += [f"{kind} {name}" for name in sorted(stored - in_file)]
         owners = {policy_owner(entry.item) for entry in file.policies}
         listed += [f"the policy of {' '.join(owner)}" for owner in sorted(rows.policies.keys() - owners)]
         agreed = {(entry.item.entity, entry.item.month) for entry in file.agreed_dates}
@@ -154,7 +145,9 @@ class _Loading:
             for code, month in sorted(rows.agreed.keys() - agreed)
         ]
 
-    def _groups(self, tree: YamlTree) -> None:
+    def _groups(self) -> bool:
+        """Write the groups; False if one of them cannot stand where the file puts it."""
+        refused = False
         for entry in self.file.groups:
             item, old = entry.item, self.rows.groups.get(entry.item.code)
             label, now = f"group {item.code}", {"parent": item.parent, "name": item.name}
@@ -165,7 +158,8 @@ class _Loading:
             try:
                 row = save_group(item.code, item.name, self.rows.groups[item.parent] if item.parent else None)
             except InvalidGroup as error:
-                tree.add_problem((*entry.path, "parent"), str(error))
+                entry.refuse(str(error), "parent")
+                refused = True
                 continue
             self.rows.groups[item.code] = row
             if old is None:
@@ -177,22 +171,17 @@ class _Loading:
         paths = dict(Group.objects.values_list("code", "path"))
         for code, group in self.rows.groups.items():
             group.path = paths.get(code, group.path)
+        return not refused
 
     def _connection(self, entry: FileEntry[ConnectionItem]) -> None:
         item, old = entry.item, self.rows.connections.get(entry.item.name)
         row = old or Connection(name=item.name)
-        fields = [
-            FieldValue(key, key, getattr(item, key)) for key in ("kind", "base_url", "tenant", "client_id")
-        ]
+        fields = entry.given("kind", "base_url", "tenant", "client_id", "authority", "paused", "environment")
         fields += [
-            FieldValue(key, key, getattr(item, key)) for key in ("authority", "paused") if entry.has_key(key)
+            FieldValue(key, f"{key}_seconds", getattr(item, key), format_duration)
+            for key in ("interval", "stale_after")
+            if entry.has_key(key)
         ]
-        if entry.has_key("environment"):
-            fields.append(FieldValue("environment", "environment", item.environment or ""))
-        if entry.has_key("interval"):
-            fields.append(FieldValue("interval", "interval_seconds", item.interval, format_duration))
-        if entry.has_key("stale_after"):
-            fields.append(FieldValue("stale_after", "stale_after_seconds", item.stale_after, format_duration))
         changes = set_fields(row, fields)
         secret = self.environ[item.secret_env] if item.secret_env else item.secret
         if secret and (old is None or not _holds(row, secret)):
@@ -223,9 +212,7 @@ class _Loading:
             )
             return
         # A password is set once: loading the file again must not undo what the person has chosen since.
-        fields = [FieldValue("name", "name", item.name)]
-        fields += [FieldValue("zone", "zone", item.zone)] if entry.has_key("zone") else []
-        changes = set_fields(row, fields)
+        changes = set_fields(row, entry.given("name", "zone"))
         if changes:
             row.save()
         self.diff.change(f"person {item.email}", changes, Verb.PERSON_CHANGED, person_object(row))
@@ -259,28 +246,21 @@ class _Loading:
             self.diff.change(f"entity {row.code}", changes, Verb.ENTITY_CHANGED, entity_object(row))
 
     def _entity_fields(self, entry: FileEntry[EntityItem]) -> list[FieldValue]:
-        item, rows = entry.item, self.rows
-        code, name, email = (
-            lambda row, key=key: getattr(row, key, "nothing") for key in ("code", "name", "email")
-        )
-        fields = [FieldValue(key, key, getattr(item, key)) for key in ("name", "country", "zone")]
-        fields.append(FieldValue("group", "group", rows.groups[item.group], code))
-        fields.append(FieldValue("calendar", "calendar", rows.calendars[item.calendar], code))
-        if entry.has_key("owner"):
-            fields.append(
-                FieldValue("owner", "owner", rows.people[item.owner] if item.owner else None, email)
-            )
-        if entry.has_key("deputy"):
-            fields.append(
-                FieldValue("deputy", "deputy", rows.people[item.deputy] if item.deputy else None, email)
-            )
-        if entry.has_key("connection"):
-            source = rows.connections[item.connection] if item.connection else None
-            fields.append(FieldValue("connection", "connection", source, name))
-        if entry.has_key("erp_id"):
-            fields.append(FieldValue("erp_id", "erp_id", item.erp_id or ""))
-        keys = ("active_from", "active_to", "year_end_month")
-        return fields + [FieldValue(key, key, getattr(item, key)) for key in keys if entry.has_key(key)]
+        rows = self.rows
+        fields = entry.given("name", "country", "zone")
+        referred: dict[str, tuple[Mapping[str, Model], str]] = {
+            "group": (rows.groups, "code"),
+            "calendar": (rows.calendars, "code"),
+            "owner": (rows.people, "email"),
+            "deputy": (rows.people, "email"),
+            "connection": (rows.connections, "name"),
+        }
+        for key, (of_kind, named) in referred.items():
+            if entry.has_key(key):
+                name = getattr(entry.item, key)
+                show = partial(_name_of, named)
+                fields.append(FieldValue(key, key, of_kind[name] if name else None, show))
+        return fields + entry.given("erp_id", "active_from", "active_to", "year_end_month")
 
     def _roles(self) -> None:
         held = {
@@ -289,28 +269,26 @@ class _Loading:
                 "person__email", "role", "group__code", "entity__code"
             )
         }
-        in_file_roles = set()
-        for entry in self.file.people:
-            for role in entry.item.roles:
-                role_key = (entry.item.email, role.role, role.group or "", role.entity or "")
-                if role_key in in_file_roles:
-                    continue
-                in_file_roles.add(role_key)
-                if role_key in held:
-                    self.diff.unchanged += 1
-                    continue
-                person = self.rows.people[entry.item.email]
-                group = self.rows.groups[role.group] if role.group else None
-                entity = self.rows.entities[role.entity] if role.entity else None
-                Membership.objects.create(person=person, role=role.role, group=group, entity=entity)
-                target = replace(person_object(person), scope=scope_of(group or entity))
-                values = {"role": role.role, "group": role.group, "entity": role.entity}
-                self.diff.add(_role_phrase(*role_key), Verb.ROLE_GIVEN, target, values)
+        wanted = dict.fromkeys(
+            (entry.item.email, role.role, role.group or "", role.entity or "")
+            for entry in self.file.people
+            for role in entry.item.roles
+        )
+        for role_key in wanted:
+            if role_key in held:
+                self.diff.unchanged += 1
+                continue
+            email, role, group_code, entity_code = role_key
+            person = self.rows.people[email]
+            group = self.rows.groups[group_code] if group_code else None
+            entity = self.rows.entities[entity_code] if entity_code else None
+            Membership.objects.create(person=person, role=role, group=group, entity=entity)
+            target = replace(person_object(person), scope=scope_of(group or entity))
+            values = {"role": role, "group": group_code or None, "entity": entity_code or None}
+            self.diff.add(_role_phrase(*role_key), Verb.ROLE_GIVEN, target, values)
         in_file = {entry.item.email for entry in self.file.people}
         self.diff.not_in_file += [
-            _role_phrase(*role_key)
-            for role_key in held
-            if role_key not in in_file_roles and role_key[0] in in_file
+            _role_phrase(*role_key) for role_key in held if role_key not in wanted and role_key[0] in in_file
         ]
 
     def _policy(self, entry: FileEntry[PolicyItem]) -> None:
@@ -336,19 +314,19 @@ class _Loading:
                 changes.append(FieldChange("version", newest.number, version.number, line))
                 changes += changed_values(policy_choices(newest), policy_choices(version))
         target = AuditedObject("policy", row.code, row.name, scope_of(owner_row))
+        label = f"policy {row.name} of {' '.join(owner)}"
         if old is None:
             choices = [
                 f"{key} {text}" if key != "rule" else text
                 for key, text in policy_choices(version).items()
                 if text != "inherited"
             ]
-            label = f"policy {row.name} of {owner_phrase(owner)}: {', '.join(choices)}"
+            label += f": {', '.join(choices)}"
             self.diff.add(label, Verb.POLICY_PUBLISHED, target, policy_choices(version))
         else:
-            label = f"policy {row.name} of {owner_phrase(owner)}"
             self.diff.change(label, changes, Verb.POLICY_PUBLISHED, target)
 
-    def _agreed_dates(self, tree: YamlTree) -> None:
+    def _agreed_dates(self) -> None:
         in_force = DeadlinesInForce((entry.item for entry in self.file.agreed_dates), self.as_of)
         for entry in self.file.agreed_dates:
             item = entry.item
@@ -359,7 +337,8 @@ class _Loading:
             entity = self.rows.entities[item.entity]
             if changes or old is None:
                 if problem := in_force.problem(item, entity):
-                    tree.add_problem((*entry.path, problem[0]), problem[1])
+                    key, words = problem
+                    entry.refuse(words, key)
                 if note := in_force.note(item):
                     self.diff.notes.append(note)
                 # The newest counts; earlier agreements stay.
@@ -377,6 +356,10 @@ class _Loading:
                 )
             else:
                 self.diff.change(label, changes, Verb.DEADLINE_AGREED, target, item.reason)
+
+
+def _name_of(attribute: str, row: Model | None) -> str:
+    return getattr(row, attribute, "nothing")
 
 
 def _holds(row: Connection, secret: str) -> bool:

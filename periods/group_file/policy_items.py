@@ -14,6 +14,19 @@ from periods.group_file.shape import (
 from periods.models import PolicyVersion
 from periods.policies import build_rule
 
+# The choices beside rule and number: fields of PolicyVersion, each with its key in the file.
+_KEYS = {
+    "n_quarter_end": "quarter_end",
+    "n_year_end": "year_end",
+    "first_is": "first_working_day_is",
+    "cut_off": "cut_off",
+    "alert_after_days": "alert_after_days",
+    "lateness_unit": "days",
+    "on_hold_counts_as_closed": "on_hold_counts_as_closed",
+    "ledger_restricted_means_on_hold": "ledger_restricted_means_on_hold",
+    "overdue_reason_required": "overdue_reason_required",
+}
+
 
 def policy_owner(item: shape.PolicyItem) -> PolicyOwner:
     """The owner of the policy that an item describes."""
@@ -43,24 +56,13 @@ def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:
         item.quarter_end is not None or item.year_end is not None
     ):
         raise ValueError("a fixed day of the month cannot have other numbers for quarter and year ends")
-    numbers = {"n_quarter_end": item.quarter_end, "n_year_end": item.year_end}
-    first_is = item.first_working_day_is
-    if kind == PolicyVersion.Rule.WORKDAY and first_is is None:
-        first_is = 1
+    fields = {"rule": kind, "n": n} | {field: getattr(item, key) for field, key in _KEYS.items()}
+    if kind == PolicyVersion.Rule.WORKDAY and item.first_working_day_is is None:
+        fields["first_is"] = 1
     if kind is not None and n is not None:
-        build_rule(kind, n, first_is=first_is, **numbers)
-    return {
-        "rule": kind,
-        "n": n,
-        "first_is": first_is,
-        **numbers,
-        "cut_off": item.cut_off,
-        "alert_after_days": item.alert_after_days,
-        "lateness_unit": item.days,
-        "on_hold_counts_as_closed": item.on_hold_counts_as_closed,
-        "ledger_restricted_means_on_hold": item.ledger_restricted_means_on_hold,
-        "overdue_reason_required": item.overdue_reason_required,
-    }
+        numbers = {name: fields[name] for name in ("first_is", "n_quarter_end", "n_year_end")}
+        build_rule(kind, n, **numbers)
+    return fields
 
 
 def policy_code(item: shape.PolicyItem) -> str:
@@ -69,24 +71,11 @@ def policy_code(item: shape.PolicyItem) -> str:
     return item.code or f"{kind.upper()}-{code}"[:40]
 
 
-def owner_phrase(owner: PolicyOwner) -> str:
-    return " ".join(owner)
-
-
 def policy_choices(version: PolicyVersion) -> dict[str, str]:
     """The choices of a version by the keys of the file; "inherited" where it leaves one to the policy above."""
     units = {unit: word for word, unit in LATENESS_UNITS.items()}
-    values = {
-        "quarter_end": version.n_quarter_end,
-        "year_end": version.n_year_end,
-        "first_working_day_is": version.first_is,
-        "cut_off": version.cut_off,
-        "alert_after_days": version.alert_after_days,
-        "days": units.get(version.lateness_unit or ""),
-        "on_hold_counts_as_closed": version.on_hold_counts_as_closed,
-        "ledger_restricted_means_on_hold": version.ledger_restricted_means_on_hold,
-        "overdue_reason_required": version.overdue_reason_required,
-    }
+    values = {key: getattr(version, field) for field, key in _KEYS.items()}
+    values["days"] = units.get(version.lateness_unit or "")
     choices = {key: "inherited" if value is None else format_value(value) for key, value in values.items()}
     return {"rule": rule_phrase(version)} | choices
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, time
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -33,24 +33,32 @@ def _text(longest: int) -> Callable[[str], str]:
     return read
 
 
-def _code(text: str) -> str:
-    if not re.fullmatch(CODE_PATTERN, text) or len(text) > 40:
-        raise ValueError(
-            f"{text!r} is not a code: capital letters, digits, - and _, at most 40, none of - and _ first"
-        )
-    return text
+def _matching(pattern: str, longest: int, what: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text) or len(text) > longest:
+            raise ValueError(f"{text!r} is not {what}")
+        return text
+
+    return read
 
 
-def _connection_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", text):
-        raise ValueError(f"{text!r} is not a connection name: letters, digits, - and _, at most 60")
-    return text
+_code = _matching(
+    CODE_PATTERN, 40, "a code: capital letters, digits, - and _, at most 40, none of - and _ first"
+)
+_connection_name = _matching("[A-Za-z0-9_-]+", 60, "a connection name: letters, digits, - and _, at most 60")
+_address_of_mail = _matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", 254, "an e-mail address")
 
 
-def _country(text: str) -> str:
-    if why := country_problem(text):
-        raise ValueError(why)
-    return text
+def _without(problem: Callable[[str], str | None]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if why := problem(text):
+            raise ValueError(why)
+        return text
+
+    return read
+
+
+_country, _zone = _without(country_problem), _without(zone_problem)
 
 
 def _country_of_holidays(text: str) -> str:
@@ -59,9 +67,7 @@ def _country_of_holidays(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) or len(text) > 254:
-        raise ValueError(f"{text!r} is not an e-mail address")
-    return text.lower()
+    return _address_of_mail(text).lower()
 
 
 def _day(text: str) -> date:
@@ -117,12 +123,6 @@ def _yes_or_no(text: str) -> bool:
     return text.lower() in ("true", "yes")
 
 
-def _zone(text: str) -> str:
-    if why := zone_problem(text):
-        raise ValueError(why)
-    return text
-
-
 def _address(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or len(text) > 300:
@@ -172,30 +172,22 @@ def parse_rule(text: str) -> tuple[str, int]:
     )
 
 
+def _parsed(value: object, read: Callable[[str], _T]) -> _T:
+    if value is None:
+        raise ValueError("must not be empty")
+    if not isinstance(value, str):
+        raise ValueError("must be a single value")
+    return read(value)
+
+
 def _given(read: Callable[[str], _T]) -> BeforeValidator:
     """A validator of a required value."""
-
-    def before(value: object) -> _T:
-        if value is None:
-            raise ValueError("must not be empty")
-        if not isinstance(value, str):
-            raise ValueError("must be a single value")
-        return read(value)
-
-    return BeforeValidator(before)
+    return BeforeValidator(lambda value: _parsed(value, read))
 
 
-def _maybe(read: Callable[[str], _T]) -> BeforeValidator:
-    """A validator of an optional value; empty text becomes None."""
-
-    def before(value: object) -> _T | None:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            raise ValueError("must be a single value")
-        return read(value)
-
-    return BeforeValidator(before)
+def _maybe(read: Callable[[str], _T], empty: str | None = None) -> BeforeValidator:
+    """A validator of an optional value; one that is left empty becomes `empty`."""
+    return BeforeValidator(lambda value: empty if value is None or value == "" else _parsed(value, read))
 
 
 Code = Annotated[str, _given(_code)]
@@ -204,8 +196,8 @@ ShortText = Annotated[str, _given(_text(100))]
 LongText = Annotated[str, _given(_text(2000))]
 Reference = Annotated[str, _given(_text(254))]
 MaybeCode = Annotated[str | None, _maybe(_code)]
-MaybeName = Annotated[str | None, _maybe(_text(200))]
-MaybeShort = Annotated[str | None, _maybe(_text(100))]
+MaybeName = Annotated[str, _maybe(_text(200), "")]
+MaybeShort = Annotated[str, _maybe(_text(100), "")]
 MaybeReference = Annotated[str | None, _maybe(_text(254))]
 MaybeEmail = Annotated[str | None, _maybe(_email)]
 MaybeCutOff = Annotated[time | None, _maybe(_cut_off)]
@@ -234,14 +226,14 @@ class GroupItem(GroupFileItem):
 
 class DayItem(GroupFileItem):
     day: Day
-    name: MaybeName = None
+    name: MaybeName = ""
 
 
 class CalendarItem(GroupFileItem):
     code: Code
     name: Name
-    country: Annotated[str | None, _maybe(_country_of_holidays)] = None
-    subdivision: Annotated[str | None, _maybe(_text(10))] = None
+    country: Annotated[str, _maybe(_country_of_holidays, "")] = ""
+    subdivision: Annotated[str, _maybe(_text(10), "")] = ""
     weekend: list[Annotated[int, _given(_weekday)]] | None = None
     holiday_categories: list[Annotated[str, _given(_text(40))]] | None = None
     days_off: list[DayItem] = []
@@ -255,9 +247,9 @@ class ConnectionItem(GroupFileItem):
     tenant: ShortText
     client_id: ShortText
     authority: WebAddress = "https://login.microsoftonline.com"
-    environment: MaybeShort = None
+    environment: MaybeShort = ""
     secret: MaybeReference = None
-    secret_env: MaybeShort = None
+    secret_env: MaybeShort = ""
     interval: Seconds = 300
     stale_after: Seconds = 900
     paused: Annotated[bool, _given(_yes_or_no)] = False
@@ -287,7 +279,7 @@ class EntityItem(GroupFileItem):
     owner: MaybeEmail = None
     deputy: MaybeEmail = None
     connection: MaybeReference = None
-    erp_id: MaybeShort = None
+    erp_id: MaybeShort = ""
     active_from: MaybeDay = None
     active_to: MaybeDay = None
     year_end_month: Annotated[int, _given(_whole(1, 12))] = 12
@@ -299,7 +291,7 @@ class PolicyItem(GroupFileItem):
     group: MaybeReference = None
     entity: MaybeReference = None
     code: MaybeCode = None
-    name: MaybeName = None
+    name: MaybeName = ""
     rule: Annotated[tuple[str, int] | None, _maybe(parse_rule)] = None
     working_day: MaybeNumber = None
     calendar_days: MaybeNumber = None
@@ -330,25 +322,3 @@ class ReportingMonthItem(GroupFileItem):
     entity: Reference
     period_ends: Day
     month: MaybeMonth = None
-
-
-SectionName = Literal[
-    "groups",
-    "calendars",
-    "connections",
-    "people",
-    "entities",
-    "policies",
-    "agreed_dates",
-    "reporting_months",
-]
-SECTIONS: dict[SectionName, type[GroupFileItem]] = {
-    "groups": GroupItem,
-    "calendars": CalendarItem,
-    "connections": ConnectionItem,
-    "people": PersonItem,
-    "entities": EntityItem,
-    "policies": PolicyItem,
-    "agreed_dates": AgreedDateItem,
-    "reporting_months": ReportingMonthItem,
-}

@@ -1,12 +1,13 @@
-"""What people write for countries, time zones and times of day, and the spelling that says what they mean."""
+"""Names that people write, of countries and time zones above all, and the name that they mean."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import available_timezones
 
 from entities.holiday_library import countries_by_other_spelling, known_places
-from periods.group_file.near_words import did_you_mean
 
 # Names without a place have no summer time, or none that anybody expects; what people mean by them.
 _ZONES = {
@@ -78,3 +79,10 @@ def country_problem(country: str) -> str | None:
     if meant := capitals if capitals in known_places() else countries_by_other_spelling().get(capitals):
         return f"{country!r} is not an ISO country code; did you mean {meant}?"
     return f"{country!r} is not a two-letter country code such as GB"
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """ "did you mean ...?" with the nearest of the words, or "" when none is near."""
+    by_case = {one.lower(): one for one in words}
+    found = get_close_matches(word.lower(), by_case, n=1, cutoff=0.6)
+    return f"did you mean {by_case[found[0]]}?" if found else ""
