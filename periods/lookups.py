@@ -16,6 +16,7 @@ from periods.packed_attempts import GOOD, first_packed
 
 # Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
 LOADED_LATER = timedelta(hours=1)
+# In the order of the fields of PeriodRemark.
 _REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason, r.expected_on,
              r.replaces_id, r.withdrawn, r.by_id"""
 
@@ -49,39 +50,25 @@ def remarks_and_next(
                     ON f.entity_id = n.entity_id AND f.reporting_month = n.reporting_month
                   WHERE n.period_id IS NULL AND f.id = ANY(%(periods)s)) written
             JOIN periods_remark r ON r.id = written.id JOIN entities_person p ON p.id = r.by_id
-            WHERE r.at <= %(as_of)s
             UNION ALL
             SELECT f.id, -a.id, 'expected_close', a.agreed_by, a.set_at,
                    'The deadline stays as it was: ' || a.reason, '', a.due_on, NULL, false, NULL
             FROM periods_agreeddate a
             JOIN periods_fiscalperiod f ON f.entity_id = a.entity_id AND f.reporting_month = a.reporting_month
-            WHERE %(agreed)s AND f.id = ANY(%(periods)s) AND a.set_at <= %(as_of)s
+            WHERE %(agreed)s AND f.id = ANY(%(periods)s)
               AND EXISTS (SELECT FROM periods_perioddeadline d WHERE d.period_id = f.id AND d.set_at < a.set_at)
               AND NOT EXISTS (SELECT FROM periods_perioddeadline d
                               WHERE d.period_id = f.id AND d.agreed_date_id = a.id)
-            UNION ALL
-            SELECT period_id, NULL, NULL, NULL, min(at), NULL, NULL, NULL, NULL, NULL, NULL
-            FROM (SELECT period_id, at FROM periods_remark WHERE period_id = ANY(%(periods)s)
-                  UNION ALL
-                  SELECT f.id, n.at FROM periods_remark n
-                  JOIN periods_fiscalperiod f
-                    ON f.entity_id = n.entity_id AND f.reporting_month = n.reporting_month
-                  WHERE n.period_id IS NULL AND f.id = ANY(%(periods)s)
-                  UNION ALL
-                  SELECT f.id, a.set_at FROM periods_agreeddate a
-                  JOIN periods_fiscalperiod f
-                    ON f.entity_id = a.entity_id AND f.reporting_month = a.reporting_month
-                  WHERE %(agreed)s AND f.id = ANY(%(periods)s)) dated
-            WHERE at > %(as_of)s GROUP BY period_id
             ORDER BY 1, 5, 2
             """,  # noqa: S608 - a text of our own
-            {"periods": list(period_ids), "as_of": as_of, "agreed": agreed},
+            {"periods": list(period_ids), "agreed": agreed},
         )
-        for period_id, pk, *row in cursor.fetchall():
-            if pk is None:
-                following[period_id] = row[2]
+        for period_id, *row in cursor.fetchall():
+            remark = _remark(row)
+            if remark.at <= as_of:
+                remarks[period_id].append(remark)
             else:
-                remarks[period_id].append(_remark([pk, *row]))
+                following.setdefault(period_id, remark.at)
     return dict(remarks), following
 
 
@@ -100,18 +87,9 @@ def notes_before_period(entity_id: int, month: date, as_of: datetime) -> list[Pe
 
 
 def _remark(row: Sequence[Any]) -> PeriodRemark:
-    pk, kind, by, at, text, reason, expected_on, replaces, withdrawn, by_id = row
+    pk, kind, by, at, text, reason, *others = row
     return PeriodRemark(
-        id=pk,
-        kind=RemarkKind(kind),
-        by=by,
-        at=at,
-        text=text,
-        reason=OverdueReason(reason) if reason else None,
-        expected_on=expected_on,
-        replaces=replaces,
-        withdrawn=withdrawn,
-        by_id=by_id,
+        pk, RemarkKind(kind), by, at, text, OverdueReason(reason) if reason else None, *others
     )
 
 

@@ -19,7 +19,6 @@ from closing.judging.standing import (
     LatenessUnit,
     Level,
     ObservedChange,
-    PeriodHistory,
     Standing,
     due_as_of,
     fold,
@@ -242,19 +241,19 @@ def _row(
     as_of: datetime,
 ) -> Row:
     moment = read.judged_at(as_of) or as_of
-    judged = [
-        (
-            period,
+    judged = []
+    for period, changes, facts in candidates:
+        history = fold(changes, policy.judging)
+        standing = judge(
             history,
-            facts,
-            due_as_of(
-                _judged(period, history, policy, moment, calendar, entity.zone), period.deadline, as_of
-            ),
-            changes,
+            period.deadline,
+            as_of=moment,
+            period=period.span,
+            policy=policy.judging,
+            calendar=calendar,
+            zone=entity.zone,
         )
-        for period, changes, facts in candidates
-        for history in (fold(changes, policy.judging),)
-    ]
+        judged.append((period, history, facts, due_as_of(standing, period.deadline, as_of), changes))
     common: dict[str, Any] = {
         "entity_id": entity.id,
         "code": entity.code,
@@ -337,23 +336,4 @@ def _row(
         seen_between=(since.previous_read_at, since.seen_at) if since else None,
         annotations=annotations.of(entity.id, period.id),
         **common,
-    )
-
-
-def _judged(
-    period: SnapshotPeriod,
-    history: PeriodHistory,
-    policy: EffectivePolicy,
-    moment: datetime,
-    calendar: WorkdayCalendar | None,
-    zone: str,
-) -> Standing:
-    return judge(
-        history,
-        period.deadline,
-        as_of=moment,
-        period=period.span,
-        policy=policy.judging,
-        calendar=calendar,
-        zone=zone,
     )

@@ -70,7 +70,6 @@ class AttemptSummary:
     started_at: datetime
     finished_at: datetime | None
     outcome: SyncAttempt.Outcome
-    covered_entity: bool
     pages: int
     rows: int
     words: str
@@ -193,39 +192,27 @@ def newest_attempts(
             """,
             {"connection": connection_id, "entity": entity_id, "as_of": as_of, "newest": newest},
         )
-        return [
-            _summary(
-                started, finished, SyncAttempt.Outcome(outcome), whole, pages, rows, words, gap, retry, as_of
-            )
-            for started, finished, outcome, whole, pages, rows, words, gap, retry in cursor.fetchall()
-        ]
+        return [_summary(*row, as_of=as_of) for row in cursor.fetchall()]
 
 
 def _summary(
     started_at: datetime,
     finished_at: datetime | None,
-    outcome: SyncAttempt.Outcome,
+    outcome: str,
     no_gap: bool,
     pages: int,
     rows: int,
     words: str,
     gap_words: str | None,
     retry_at: datetime | None,
+    *,
     as_of: datetime,
 ) -> AttemptSummary:
     """The attempt for readers of this entity; the words of a partial read are about other companies too."""
     if finished_at is None or finished_at > as_of:
-        return AttemptSummary(started_at, None, SyncAttempt.Outcome.RUNNING, False, 0, 0, "", None)
+        return AttemptSummary(started_at, None, SyncAttempt.Outcome.RUNNING, 0, 0, "", None)
     read = outcome in SyncAttempt.READ_OUTCOMES
-    if read and no_gap:
-        outcome = SyncAttempt.Outcome.OK  # gaps of other entities do not concern this one
-    return AttemptSummary(
-        started_at,
-        finished_at,
-        outcome,
-        read and no_gap,
-        pages,
-        rows,
-        (gap_words or "") if read else words,
-        retry_at,
-    )
+    # Gaps of other entities do not concern this one.
+    of_entity = SyncAttempt.Outcome.OK if read and no_gap else SyncAttempt.Outcome(outcome)
+    about_it = (gap_words or "") if read else words
+    return AttemptSummary(started_at, finished_at, of_entity, pages, rows, about_it, retry_at)

@@ -75,18 +75,18 @@ def test_attempts_speak_of_this_entity_alone(meridian_closed: SampleGroup) -> No
         ),
     )
 
-    def told(code: str, at: str) -> list[tuple[str, bool, str]]:
+    def told(code: str, at: str) -> list[tuple[str, str]]:
         tried = newest_attempts(
             meridian_closed.entities[code].pk, meridian_closed.connection.pk, utc(at), newest=3
         )
-        return [(each.outcome.value, each.covered_entity, each.words) for each in tried]
+        return [(each.outcome.value, each.words) for each in tried]
 
     assert told("NLDT", "2026-06-09 14:00") == [
-        ("unavailable", False, "The ERP does not answer (HTTP 503)."),
-        ("partial", False, "No access to this company."),
-        ("ok", True, ""),
+        ("unavailable", "The ERP does not answer (HTTP 503)."),
+        ("partial", "No access to this company."),
+        ("ok", ""),
     ]
-    assert told("UKHC", "2026-06-09 14:00")[1] == ("ok", True, "")
-    assert told("UKHC", "2026-06-09 13:00")[0] == ("running", False, "")  # as it stood then
-    assert told("UKHC", "2026-06-09 12:59")[0] == ("ok", True, "")
+    assert told("UKHC", "2026-06-09 14:00")[1] == ("ok", "")
+    assert told("UKHC", "2026-06-09 13:00")[0] == ("running", "")  # as it stood then
+    assert told("UKHC", "2026-06-09 12:59")[0] == ("ok", "")
     assert newest_attempts(meridian_closed.entities["NLDT"].pk, None, utc("2026-06-09 14:00"), newest=3) == []
