@@ -7,8 +7,6 @@ connection's first, and the newest, from which its clock follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -75,25 +73,6 @@ SELECT count(*) FROM old
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """The attempts of a connection to look at in one transaction: those that started in [since, until)."""
-
-    connection: int
-    since: datetime
-    until: datetime
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "connection": self.connection,
-            "since": self.since,
-            "until": self.until,
-            "loaded_later": LOADED_LATER,
-            "longest": _LONGEST,
-        }
-
-
 def pack_attempts(as_of: datetime, *, keep: timedelta, most: int | None = None) -> int:
     """Pack the attempts of days that are older than `keep`, a day of a connection at a time; returns how many.
 
@@ -101,8 +80,9 @@ def pack_attempts(as_of: datetime, *, keep: timedelta, most: int | None = None) 
     nothing, and the next call goes on there. It ends after `most` days, the oldest of each connection first.
     """
     cutoff = _midnight(as_of - keep)
+    clocks = ConnectionClock.objects.exclude(packed_until__gte=cutoff).order_by("packed_until", "pk")
     packed = days = 0
-    while connections := list(_unpacked(cutoff)):
+    while connections := list(clocks.values_list("pk", flat=True)):
         for connection in connections:
             if days == most:
                 log.info("attempts packed", attempts=packed, days=days, more=True)
@@ -132,12 +112,6 @@ def _midnight(moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
 
 
-def _unpacked(cutoff: datetime) -> Iterator[int]:
-    """The connections that have days to pack, those whose oldest day lies furthest back first."""
-    clocks = ConnectionClock.objects.exclude(packed_until__gte=cutoff)
-    yield from clocks.order_by("packed_until", "pk").values_list("pk", flat=True)
-
-
 @transaction.atomic
 def _pack_day(connection: int, cutoff: datetime) -> int:
     """Pack the oldest day of a connection that is not packed yet."""
@@ -145,17 +119,20 @@ def _pack_day(connection: int, cutoff: datetime) -> int:
         step = _next_step(cursor, connection, cutoff)
         if step is None:
             return 0
-        cursor.execute(_PACK, step.parameters)
+        since, until = step
+        parameters: dict[str, Any] = {"connection": connection, "since": since, "until": until}
+        parameters |= {"loaded_later": LOADED_LATER, "longest": _LONGEST}
+        cursor.execute(_PACK, parameters)
         (count,) = cursor.fetchone()
-        cursor.execute(
-            "UPDATE periods_connectionclock SET packed_until = %(until)s WHERE connection_id = %(connection)s",
-            step.parameters,
-        )
-        return int(count)
+    ConnectionClock.objects.filter(pk=connection).update(packed_until=until)
+    return int(count)
 
 
-def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> _Step | None:
-    """Lock the clock, as every writer of attempts does, and find its oldest unpacked day; None if there is none."""
+def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> tuple[datetime, datetime] | None:
+    """Lock the clock, as every writer of attempts does, and find its oldest unpacked day; None if there is none.
+
+    The attempts to look at are those that started from the first moment on and before the second.
+    """
     cursor.execute(
         "SELECT coalesce(packed_until, '0001-01-01Z') FROM periods_connectionclock"
         " WHERE connection_id = %s FOR UPDATE",
@@ -179,5 +156,5 @@ def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> _Ste
     )
     oldest, left = cursor.fetchone()
     if oldest is None or oldest >= cutoff:
-        return _Step(connection, left or cutoff, cutoff)
-    return _Step(connection, left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1)))
+        return left or cutoff, cutoff
+    return left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from closing.scoreboard.board import BoardWarning, GroupNode, sort_warnings
+from closing.scoreboard.board import sort_warnings
 from closing.scoreboard.row import Row, annotation_contents, with_annotations, with_newer_reading
 from entities.models import LegalEntity
 from periods.board_cache.cached_board import CachedBoard, valid_until
@@ -42,41 +41,22 @@ def built_board(
         track,
     )
     if before is not None:
-        board.row_fingerprints, board.fragment_sets, board._lock = (
-            before.row_fingerprints,
-            before.fragment_sets,
-            before._lock,
-        )
+        board.share_renderings(before)
     return board
 
 
-@dataclass
 class BoardDraft:
-    """What of a cached board has been read again at `as_of`."""
+    """What of a cached board has been read again at `as_of`; it begins with what the board shows."""
 
-    cached: CachedBoard
-    as_of: datetime
-    rows: dict[int, Row]
-    revisions: dict[int, int]
-    annotations_until: Until
-    groups: tuple[GroupNode, ...]
-    warnings: tuple[BoardWarning, ...]
-    read_again: set[int] = field(
-        default_factory=set
-    )  # entities whose row, or the age of its reading, was read
-
-    @classmethod
-    def of(cls, cached: CachedBoard, as_of: datetime) -> BoardDraft:
-        """A draft that differs in nothing yet."""
-        return cls(
-            cached,
-            as_of,
-            dict(cached.rows),
-            dict(cached.revisions),
-            dict(cached.annotations_until),
-            cached.groups,
-            cached.warnings,
-        )
+    def __init__(self, cached: CachedBoard, as_of: datetime) -> None:
+        self.cached = cached
+        self.as_of = as_of
+        self.rows = dict(cached.rows)
+        self.revisions = dict(cached.revisions)
+        self.annotations_until = dict(cached.annotations_until)
+        self.groups = cached.groups
+        self.warnings = cached.warnings
+        self.read_again: set[int] = set()  # entities whose row, or the age of its reading, was read
 
     def read_ages(self, connections: set[int]) -> set[int]:
         """Renew rows that only got a newer reading; returns the entities of which more has changed."""
@@ -168,12 +148,10 @@ class BoardDraft:
             self.groups,
             self.warnings,
             cached.generation,
-            track_record_months=cached.track_record_months,
-            row_fingerprints=cached.row_fingerprints,
+            cached.track_record_months,
             versions=cached.versions,
-            fragment_sets=cached.fragment_sets,
-            _lock=cached._lock,
         )
+        board.share_renderings(cached)
         if (self.rows, self.warnings, self.groups) == (cached.rows, cached.warnings, cached.groups):
             board.visible_boards = cached.visible_boards  # none of the changes concerned this board
             return board

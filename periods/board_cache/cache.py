@@ -214,7 +214,7 @@ class BoardCache:
                 return cached
         else:
             dirty |= {pk for pk, moment in cached.valid_until.items() if as_of >= moment}
-        draft = BoardDraft.of(cached, as_of)
+        draft = BoardDraft(cached, as_of)
         if connections:
             dirty |= draft.read_ages(connections)
         if len(dirty) > 50 and len(dirty) * 4 > len(cached.rows):

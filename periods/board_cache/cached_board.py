@@ -117,6 +117,11 @@ class CachedBoard:
     # Guards the caches above; the next board of the month shares some of them, and so this lock.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    def share_renderings(self, before: CachedBoard) -> None:
+        """Keep the fingerprints and fragments of an earlier board of the month: each has the revision of its row."""
+        self.row_fingerprints, self.fragment_sets = before.row_fingerprints, before.fragment_sets
+        self._lock = before._lock
+
     @property
     def next_change(self) -> datetime:
         """When the clock alone may change a row."""
