@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from operator import attrgetter
 
 from closing.calendar.days import ONE_DAY, DateSpan
 
@@ -67,7 +68,7 @@ def months_of_periods(years: Iterable[Collection[DateSpan]]) -> dict[DateSpan, d
     """
     months: dict[DateSpan, date] = {}
     run: list[DateSpan] = []
-    in_order = [sorted(set(year), key=_by_days) for year in years if year]
+    in_order = [sorted(set(year), key=attrgetter("first", "last")) for year in years if year]
     twelve = any(map(_is_twelve_months, in_order)) and all(len(year) <= _YEAR for year in in_order)
     for year in sorted(in_order, key=lambda year: year[0].first):
         if not _is_twelve_months(year) and not _is_part_of_twelve(year, beside_twelve=twelve):
@@ -78,10 +79,6 @@ def months_of_periods(years: Iterable[Collection[DateSpan]]) -> dict[DateSpan, d
             run = []
         run += year
     return months | _one_by_one(run)
-
-
-def _by_days(span: DateSpan) -> tuple[date, date]:
-    return span.first, span.last
 
 
 def _is_twelve_months(year: Sequence[DateSpan]) -> bool:

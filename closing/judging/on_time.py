@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,16 +59,11 @@ def on_time_rate(rows: Iterable[Row], as_of: datetime) -> OnTimeRate:
     A period that was closed before a deadline still ahead is not due yet. A row whose reading is older than its
     deadline is unknown: it may have closed in time since.
     """
-    counts = dict.fromkeys(
-        ("on_time", "missed", "perhaps_on_time", "date_unknown", "unknown", "no_deadline"), 0
-    )
-    for row in rows:
-        if (kind := _counts_as(row, as_of)) is not None:
-            counts[kind] += 1
-    return OnTimeRate(**counts)
+    return OnTimeRate(**Counter(filter(None, (_counts_as(row, as_of) for row in rows))))
 
 
 def _counts_as(row: Row, as_of: datetime) -> str | None:
+    """The field of OnTimeRate that counts a row; None for one that is not due."""
     standing = row.standing
     if row.not_due:
         return None

@@ -229,9 +229,7 @@ def judge(
             due_in = (deadline.due_on - today).days
         return Standing(Level.NOT_DUE, 0, policy.unit, due_in, unconfirmed=unconfirmed, stopped_early=closed)
 
-    first, date_unknown, reopened = (
-        _lasting_close(history, period, tz) if history.undone_closes else _only_close(history)
-    )
+    first, date_unknown, reopened = _lasting_close(history, period, tz)
     first_level: Level | None = None
     first_on: date | None = None
     between: tuple[date, date] | None = None
@@ -324,10 +322,6 @@ def _judge_open(
     return Level.ALERTING if days_late > policy.alert_after_days else Level.LATE, days_late, unit, None
 
 
-def _only_close(history: PeriodHistory) -> tuple[ObservedChange | None, bool, bool]:
-    return history.first_close, history.closed_when_first_seen, history.reopened_at is not None
-
-
 def after_period_end(moment: datetime, last_day: date, zone: ZoneInfo) -> bool:
     """Whether a period's last day had ended in the entity's own zone at a moment.
 
@@ -340,6 +334,8 @@ def _lasting_close(
     history: PeriodHistory, period: DateSpan, tz: ZoneInfo
 ) -> tuple[ObservedChange | None, bool, bool]:
     """The first close in force when the period ended, whether its date is unknown, and whether it was undone."""
+    if not history.undone_closes:
+        return history.first_close, history.closed_when_first_seen, False
     for close, undone_at in history.undone_closes:
         if after_period_end(undone_at, period.last, tz):
             return close, history.closed_when_first_seen and close is history.first_close, True

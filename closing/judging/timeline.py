@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.judging.risk import workdays_until
 from closing.judging.standing import JudgingPolicy, Level, ObservedChange, after_period_end, fold, lateness
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -78,7 +79,7 @@ def first_workday_number(row: Row, calendar: WorkdayCalendar) -> int | None:
     """The number of the first working day, 0 or 1, that the row's deadline label implies; None if it implies none."""
     if row.deadline is None or row.span is None or not (label := _WORKDAY.fullmatch(row.deadline.label)):
         return None
-    first = int(label[1]) - _workdays(calendar, row.span.last, row.deadline.due_on) + 1
+    first = int(label[1]) - workdays_until(row.deadline.due_on, calendar, row.span.last) + 1
     return first if first in (0, 1) else None
 
 
@@ -160,14 +161,7 @@ def _worked(row: Row, on: date, calendar: WorkdayCalendar, first_is: int) -> tup
         return None, "weekend" if weekend else calendar.days_off.get(on, "") or "day off"
     if row.span is None or on <= row.span.last:
         return None, ""
-    return _workdays(calendar, row.span.last, on) + first_is - 1, ""
-
-
-def _workdays(calendar: WorkdayCalendar, after: date, upto: date) -> int:
-    try:
-        return calendar.workdays_between(after, upto)
-    except CalendarUncovered:
-        return replace(calendar, covered_years=None).workdays_between(after, upto)
+    return workdays_until(on, calendar, row.span.last) + first_is - 1, ""
 
 
 def _late(row: Row, on: date, calendar: WorkdayCalendar, *, closes: bool, shut: bool) -> int | None:

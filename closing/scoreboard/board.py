@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 
 from closing.judging.standing import Level
-from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row, on_hold_counts_as_closed, outstanding, state_is_current
 
 
@@ -79,32 +78,17 @@ class Scoreboard:
 
 
 def _count(rows: Sequence[Row]) -> Counts:
-    states = dict.fromkeys(PeriodState, 0)
-    late = alerting = stale = no_deadline = by_policy = outstanding_rows = not_due = 0
+    counts = dict.fromkeys((field.name for field in fields(Counts)), 0)
+    counts["entities"] = len(rows)
     for row in rows:
-        states[row.state] += not row.not_due
-        not_due += row.not_due
-        late += row.standing.level is Level.LATE
-        alerting += row.standing.level is Level.ALERTING
-        no_deadline += row.deadline is None and not row.not_due
-        stale += not row.fresh
-        by_policy += on_hold_counts_as_closed(row)
-        outstanding_rows += outstanding(row)
-    return Counts(
-        entities=len(rows),
-        closed=states[PeriodState.CLOSED],
-        on_hold=states[PeriodState.ON_HOLD],
-        open=states[PeriodState.OPEN],
-        unknown=states[PeriodState.UNKNOWN],
-        not_started=states[PeriodState.NOT_STARTED],
-        late=late,
-        alerting=alerting,
-        stale=stale,
-        no_deadline=no_deadline,
-        closed_by_policy=by_policy,
-        outstanding=outstanding_rows,
-        not_due=not_due,
-    )
+        counts[row.state_key] += 1
+        counts["late"] += row.standing.level is Level.LATE
+        counts["alerting"] += row.standing.level is Level.ALERTING
+        counts["no_deadline"] += row.deadline is None and not row.not_due
+        counts["stale"] += not row.fresh
+        counts["closed_by_policy"] += on_hold_counts_as_closed(row)
+        counts["outstanding"] += outstanding(row)
+    return Counts(**counts)
 
 
 def group_closed(rows: Iterable[Row]) -> bool | None:

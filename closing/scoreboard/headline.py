@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum
 
-from closing.calendar.date_phrases import day_and_month, month_and_year, short_month, weekday_name
+from closing.calendar.date_phrases import day_and_month, month_and_year
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end
 from closing.judging.standing import LatenessUnit, Level
 from closing.judging.states import PeriodState
+from closing.phrasing import short_day
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row, laggards, outstanding, ranked, state_is_current
 
@@ -98,17 +98,13 @@ def _running(board: Scoreboard) -> Headline | None:
     if min(days_left) < 0:
         return None
     left, end = max(zip(days_left, ends, strict=True))
-    when = "today" if left == 0 else "tomorrow" if left == 1 else f"on {_short_day(end)}"
+    when = "today" if left == 0 else "tomorrow" if left == 1 else f"on {short_day(end)}"
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
-    first = f"first deadline {_short_day(min(dues))}" if dues else "no deadline set"
+    first = f"first deadline {short_day(min(dues))}" if dues else "no deadline set"
     stale = sum(not state_is_current(row) and not row.not_due for row in board.rows)
     unsure = f"{stale} of {len(board.rows)} not read." if stale else ""
     detail = [(HeadlineRole.OTHER, unsure)] if unsure else []
     return Headline(f"{month_and_year(board.month)} ends {when}, {first}", detail)
-
-
-def _short_day(day: date) -> str:
-    return f"{weekday_name(day)} {day.day} {short_month(day)}"
 
 
 def _closed(rows: Sequence[Row]) -> str:

@@ -118,7 +118,7 @@ class Row:
     @property
     def reason_missing(self) -> bool:
         """Whether the row is late without the overdue reason that its policy requires."""
-        return self.reason_required and self.standing.level in _LATE and not self.remarks.reason
+        return self.reason_required and self.standing.overdue and not self.remarks.reason
 
 
 _VALUES = attrgetter(*(field.name for field in fields(Row)))
@@ -158,9 +158,6 @@ def with_annotations(row: Row, annotations: Mapping[AnnotationKey[Any], Any]) ->
 def annotation_contents(row: Row) -> list[tuple[str, Hashable]]:
     """The content of each annotation of a row, by name."""
     return sorted((key.name, key.content(value)) for key, value in row.annotations.items())
-
-
-_LATE = frozenset({Level.LATE, Level.ALERTING})
 
 
 _RANKS = {
@@ -218,6 +215,6 @@ def furthest_behind(rows: Iterable[Row]) -> Row | None:
 
 def laggards(rows: Iterable[Row]) -> list[Row]:
     """The late rows that share the greatest lateness, the furthest behind first."""
-    late = [row for row in rows if row.standing.level in _LATE]
+    late = [row for row in rows if row.standing.overdue]
     most = max((row.standing.days_late for row in late), default=0)
     return ranked(row for row in late if row.standing.days_late == most)
