@@ -103,11 +103,14 @@ def read_environment() -> Environment:
         return Environment()  # type: ignore[call-arg]  # the values come from the environment
     except ValidationError as error:
         problem = error.errors()[0]
-        name = str(problem["loc"][0])
-        description = Environment.model_fields[name].description
-        raise ImproperlyConfigured(
-            f"Set {name.upper()} in the environment: {description} ({problem['msg']})."
-        ) from None
+        raise _bad(str(problem["loc"][0]), problem["msg"]) from None
+
+
+def _bad(name: str, why: str = "") -> ImproperlyConfigured:
+    """The error for a variable that is missing, or bad for a reason."""
+    description = Environment.model_fields[name].description
+    reason = f" ({why})" if why else ""
+    return ImproperlyConfigured(f"Set {name.upper()} in the environment: {description}{reason}.")
 
 
 def database_settings(url: str, *, pool: bool) -> dict[str, Any]:
@@ -159,9 +162,7 @@ def mail_settings(url: str) -> dict[str, Any]:
                 "EMAIL_USE_TLS": parts.scheme == "smtp",
                 "EMAIL_USE_SSL": parts.scheme == "smtps",
             }
-    raise ImproperlyConfigured(
-        f"Set MAIL_URL in the environment: {Environment.model_fields['mail_url'].description}."
-    )
+    raise _bad("mail_url")
 
 
 def mail_oauth_settings(environment: Environment) -> dict[str, str]:
@@ -171,8 +172,7 @@ def mail_oauth_settings(environment: Environment) -> dict[str, str]:
     missing = [name for name in names if not values[name.upper()]]
     if values["MAIL_OAUTH_TENANT"] or values["MAIL_OAUTH_CLIENT_ID"] or values["MAIL_OAUTH_CLIENT_SECRET"]:
         if missing:
-            description = Environment.model_fields[missing[0]].description
-            raise ImproperlyConfigured(f"Set {missing[0].upper()} in the environment: {description}.")
+            raise _bad(missing[0])
         parts = urlsplit(environment.mail_url)
         if parts.scheme not in {"smtp", "smtps"} or not parts.username or parts.password:
             raise ImproperlyConfigured(
@@ -193,8 +193,7 @@ def ehlo_name(name: str, base_url: str) -> str:
     except UnicodeError:
         host = ""
     if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host):
-        description = Environment.model_fields["mail_ehlo_name"].description
-        raise ImproperlyConfigured(f"Set MAIL_EHLO_NAME in the environment: {description} ({text!r}).")
+        raise _bad("mail_ehlo_name", repr(text))
     return host
 
 
@@ -204,8 +203,5 @@ def host_list(name: str, text: str) -> tuple[str, ...]:
     try:
         HostAllowlist(hosts)
     except ValueError as error:
-        description = Environment.model_fields[name].description
-        raise ImproperlyConfigured(
-            f"Set {name.upper()} in the environment: {description} ({error})."
-        ) from None
+        raise _bad(name, str(error)) from None
     return hosts

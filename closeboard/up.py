@@ -32,6 +32,7 @@ from closeboard.ops.children import (
     last_lines,
     spawn,
     stop,
+    wait_until,
 )
 from closeboard.ops.demo_state import (
     ALL_INTERFACES,
@@ -82,17 +83,14 @@ class Stack:
             if child.ended():
                 raise ChildDied(child)
 
-    def wait_for(self, ready: Callable[[], bool], child: Child, seconds: float = 90) -> None:
+    def wait_for(self, ready: Callable[[], bool], child: Child) -> None:
         """Wait until `ready` returns True, watching all children; raises ChildDied, or ServiceError about `child`."""
-        deadline = time.monotonic() + seconds
-        while not ready():
+
+        def all_run_and_ready() -> bool:
             self.check()
-            if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{child.name} did not answer within {seconds:.0f} seconds; the end of {child.log}:\n"
-                    f"{last_lines(child.log)}"
-                )
-            time.sleep(0.05)
+            return ready()
+
+        wait_until(child, all_run_and_ready, seconds=90)
 
     def watch(self) -> None:
         """Wait until one of them ends and raise ChildDied; only a signal ends the wait otherwise."""

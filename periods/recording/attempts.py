@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection as database
@@ -22,7 +22,7 @@ class OutOfOrderRead(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How an attempt ended: outcome, counts of pages and rows, and the problem in a sentence (`words`)."""
+    """How an attempt ended, as columns of SyncAttempt; `words` is the problem in a sentence."""
 
     outcome: SyncAttempt.Outcome
     finished_at: datetime
@@ -85,14 +85,6 @@ def finish_attempt(attempt_id: int, result: AttemptResult, *, changes: int = 0) 
     nudge_after_commit()
     return bool(
         SyncAttempt.objects.filter(pk=attempt_id, outcome=Outcome.RUNNING).update(
-            outcome=result.outcome,
-            finished_at=result.finished_at,
-            pages=result.pages,
-            rows=result.rows,
-            changes=changes,
-            http_status=result.http_status,
-            words=result.words,
-            retry_at=result.retry_at,
-            clock_skew_seconds=result.clock_skew_seconds,
+            changes=changes, **asdict(result)
         )
     )

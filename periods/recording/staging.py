@@ -72,18 +72,14 @@ def fill(cursor: CursorWrapper, batch: StagedBatch) -> None:
     """COPY a batch into staging."""
     # Django wraps the errors of statements only; a connection lost during COPY must raise the same error.
     with cursor.db.wrap_database_errors:
-        _copy(cursor, batch)
-
-
-def _copy(cursor: CursorWrapper, batch: StagedBatch) -> None:
-    with cursor.copy("COPY staged_period FROM STDIN") as copy:
-        for period, number in batch.periods.items():
-            copy.write_row((number, *period))
-    with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
-        for state, number in batch.states.items():
-            copy.write_row((number, *state))
-    with cursor.copy("COPY staged_reading FROM STDIN") as copy:
-        copy.write("".join(batch.readings))
+        with cursor.copy("COPY staged_period FROM STDIN") as copy:
+            for period, number in batch.periods.items():
+                copy.write_row((number, *period))
+        with cursor.copy("COPY staged_verdict FROM STDIN") as copy:
+            for state, number in batch.states.items():
+                copy.write_row((number, *state))
+        with cursor.copy("COPY staged_reading FROM STDIN") as copy:
+            copy.write("".join(batch.readings))
 
 
 def apply_staged(

@@ -105,21 +105,8 @@ def read_periods(
             """,
             {"ids": ids, "months": list(months), "as_of": as_of, **longer_periods(months)},
         )
-        for (
-            entity_id,
-            month,
-            period_id,
-            name,
-            first,
-            last,
-            due_on,
-            zone,
-            cut_off,
-            label,
-            explanation,
-            extended,
-        ) in cursor.fetchall():
-            deadline = Deadline(due_on, zone, cut_off, label, explanation, extended) if due_on else None
+        for entity_id, month, period_id, name, first, last, *due in cursor.fetchall():
+            deadline = Deadline(*due) if due[0] is not None else None
             periods[entity_id, month].append(SnapshotPeriod(period_id, name, DateSpan(first, last), deadline))
         cursor.execute(
             """
