@@ -19,7 +19,7 @@ from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
 from entities.models import LegalEntity
-from periods.expected_periods import expect_periods, explain_expected, is_expected
+from periods.expected_periods import expect_periods, is_expected
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from periods.policies import EffectivePolicy, effective_policies
 
@@ -229,7 +229,8 @@ class _Run:
             self.uncovered[deadline] += not self.expected
             return None
         if self.expected:
-            deadline = replace(deadline, explanation=explain_expected(deadline.explanation))
+            explanation = f"{deadline.explanation}; its period is not known yet"
+            deadline = replace(deadline, explanation=explanation)
         if agreed and agreed.id == current.agreed_date_id:
             deadline = replace(deadline, extended=current.extended)
         elif agreed and policy.rule:

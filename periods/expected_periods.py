@@ -19,17 +19,11 @@ from periods.models import ReadSpan
 
 EXPECTED_KEY = "expected|"  # no ERP's key begins so
 _AHEAD = 3  # months after the one that ended last: the running one and two more
-_NOT_KNOWN = "; its period is not known yet"
 
 
 def is_expected(erp_key: str) -> bool:
     """Whether a period's key is that of an expected period."""
     return erp_key.startswith(EXPECTED_KEY)
-
-
-def explain_expected(explanation: str) -> str:
-    """The explanation of a deadline that is counted from the month, since no period is known."""
-    return f"{explanation}{_NOT_KNOWN}"
 
 
 def never_read_entities() -> list[int]:

@@ -92,3 +92,14 @@ class WorkdayCalendar:
         ]
         extra = [day for day in self.extra_working if day.weekday() in self.weekend]
         return sorted(map(date.toordinal, off)), sorted(map(date.toordinal, extra))
+
+
+WEEKDAYS = WorkdayCalendar("weekdays")
+
+
+def workdays_or_weekdays(calendar: WorkdayCalendar | None, after: date, upto: date) -> int:
+    """Working days as `workdays_between`; weekdays without a calendar, or if it does not cover these days."""
+    try:
+        return (calendar or WEEKDAYS).workdays_between(after, upto)
+    except CalendarUncovered:
+        return WEEKDAYS.workdays_between(after, upto)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from closing.calendar.months import month_end
-from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar, workdays_or_weekdays
 from closing.scoreboard.row import Row
 
 
@@ -45,9 +45,4 @@ def working_days_to_close(month: date, closed_on: date, calendar: WorkdayCalenda
     0 for a close before the first of them, which may be after the month ended. Counts weekdays if the calendar does
     not cover these days.
     """
-    end = month_end(month)
-    weekdays = WorkdayCalendar("weekdays")
-    try:
-        return (calendar or weekdays).workdays_between(end, closed_on)
-    except CalendarUncovered:
-        return weekdays.workdays_between(end, closed_on)
+    return workdays_or_weekdays(calendar, month_end(month), closed_on)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
-from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar, workdays_or_weekdays
 
 # A close that lasts shorter is flapping: it ends no episode (05-reliability A7).
 HOLD_DOWN = timedelta(minutes=30)
@@ -36,9 +36,6 @@ class NoticeKind(StrEnum):
     REFUSED = "refused"
     READ_AGAIN = "read_again"
     GROUP_CLOSED = "group_closed"
-
-
-_WEEKDAYS = WorkdayCalendar("weekdays")
 
 
 class NoticeReason(StrEnum):
@@ -146,12 +143,7 @@ def _before_silence(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> li
 
 def is_due_soon(today: date, due_on: date, ahead: int, calendar: WorkdayCalendar | None) -> bool:
     """Whether a deadline is at most `ahead` working days away; counts weekdays without a calendar."""
-    if due_on < today:
-        return False
-    try:
-        return (calendar or _WEEKDAYS).workdays_between(today, due_on) <= ahead
-    except CalendarUncovered:
-        return _WEEKDAYS.workdays_between(today, due_on) <= ahead
+    return due_on >= today and workdays_or_weekdays(calendar, today, due_on) <= ahead
 
 
 def _reminder_is_due(inputs: NoticeInputs, escalate_after: tuple[int, ...]) -> bool:

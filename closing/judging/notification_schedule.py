@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import instant_at, local_date, start_of_day, zone_named
-from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.calendar.workdays import WEEKDAYS, CalendarUncovered, WorkdayCalendar
 
 
 class Cadence(StrEnum):
@@ -88,7 +88,7 @@ class NotificationHours:
 
     def is_off(self, day: date) -> bool:
         """Whether a day is off; in a year without holiday data only weekends are."""
-        calendar = self.calendar or _WEEKDAYS
+        calendar = self.calendar or WEEKDAYS
         try:
             return not calendar.is_workday(day)
         except CalendarUncovered:
@@ -98,9 +98,6 @@ class NotificationHours:
     def digest_time(self) -> time:
         """The time of day of digests: the end of the quiet hours if it would lie within them."""
         return self.quiet_until if self.is_quiet_at(self.digest_at) and self.quiet_until else self.digest_at
-
-
-_WEEKDAYS = WorkdayCalendar("weekdays")
 
 
 def next_send_at(cadence: Cadence, hours: NotificationHours, as_of: datetime) -> datetime:

@@ -17,58 +17,42 @@ from closing.scoreboard.row import Row
 
 
 class ChangeKind(StrEnum):
-    """In which way an entity's row differs, in the order of the summary.
+    """In which way an entity's row differs, in the order of the summary; `summary` follows a number: "3 closed".
 
     `STALE` and `CONFIRMED` say how sure the figures are, not that anything has changed.
     """
 
-    CLOSED = "closed"
-    REOPENED = "reopened"
-    CLOSED_AGAIN = "closed_again"  # reopened and closed in between
-    OPENED = "opened"
-    ON_HOLD = "on_hold"
-    NOT_STARTED = "not_started"
-    NOT_DUE = "not_due"  # the month has no period of its own any more
-    POLICY = "policy"  # the same state, which now counts as closed or no longer does
-    OVER_THE_LINE = "over_the_line"
-    LATE = "late"
-    LESS_LATE = "less_late"
-    DEADLINE = "deadline"
-    UNKNOWN = "unknown"
-    KNOWN = "known"
-    MISSING = "missing"
-    LISTED = "listed"
-    APPEARED = "appeared"
-    VANISHED = "vanished"
-    STALE = "stale"
-    CONFIRMED = "confirmed"
+    CLOSED = "closed", "closed"
+    REOPENED = "reopened", "reopened"
+    CLOSED_AGAIN = "closed_again", "reopened and closed again"
+    OPENED = "opened", "opened"
+    ON_HOLD = "on_hold", "put on hold"
+    NOT_STARTED = "not_started", "back to not started"
+    NOT_DUE = "not_due", "not due any more"  # the month has no period of its own any more
+    POLICY = "policy", "counted otherwise by policy"  # the same state, which now counts as closed or not
+    OVER_THE_LINE = "over_the_line", "now alerting"
+    LATE = "late", "now overdue"
+    LESS_LATE = "less_late", "less late"
+    DEADLINE = "deadline", "with another deadline"
+    UNKNOWN = "unknown", "now unknown"
+    KNOWN = "known", "no longer unknown"
+    MISSING = "missing", "no longer listed by the ERP"
+    LISTED = "listed", "listed by the ERP again"
+    APPEARED = "appeared", "new"
+    VANISHED = "vanished", "gone from the board"
+    STALE = "stale", "no longer read"
+    CONFIRMED = "confirmed", "read again"
+
+    summary: str
+
+    def __new__(cls, word: str, summary: str) -> ChangeKind:
+        kind = str.__new__(cls, word)
+        kind._value_, kind.summary = word, summary
+        return kind
 
 
 CONFIDENCE_KINDS = frozenset({ChangeKind.STALE, ChangeKind.CONFIRMED})
 
-# The words behind a number in the summary: "3 closed".
-_SUMMARY_WORDS = {
-    ChangeKind.CLOSED: "closed",
-    ChangeKind.REOPENED: "reopened",
-    ChangeKind.CLOSED_AGAIN: "reopened and closed again",
-    ChangeKind.OPENED: "opened",
-    ChangeKind.ON_HOLD: "put on hold",
-    ChangeKind.NOT_STARTED: "back to not started",
-    ChangeKind.NOT_DUE: "not due any more",
-    ChangeKind.POLICY: "counted otherwise by policy",
-    ChangeKind.OVER_THE_LINE: "now alerting",
-    ChangeKind.LATE: "now overdue",
-    ChangeKind.LESS_LATE: "less late",
-    ChangeKind.DEADLINE: "with another deadline",
-    ChangeKind.UNKNOWN: "now unknown",
-    ChangeKind.KNOWN: "no longer unknown",
-    ChangeKind.MISSING: "no longer listed by the ERP",
-    ChangeKind.LISTED: "listed by the ERP again",
-    ChangeKind.APPEARED: "new",
-    ChangeKind.VANISHED: "gone from the board",
-    ChangeKind.STALE: "no longer read",
-    ChangeKind.CONFIRMED: "read again",
-}
 _ORDER = {kind: rank for rank, kind in enumerate(ChangeKind)}
 _BY_STATE = {
     PeriodState.OPEN: ChangeKind.OPENED,
@@ -117,7 +101,7 @@ class BoardDiff:
             return f"no change seen since, {self.unconfirmed_rows} not read"
         if not self.items:
             return "nothing has changed since"
-        parts = [f"{count} {_SUMMARY_WORDS[kind]}" for kind, count in self.counts.items()]
+        parts = [f"{count} {kind.summary}" for kind, count in self.counts.items()]
         changed = any(item.kind not in CONFIDENCE_KINDS for item in self.items)
         return f"since then: {', '.join(parts if changed else ['no change seen', *parts])}"
 

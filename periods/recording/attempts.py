@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection as database
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -54,18 +53,9 @@ def begin_attempt(connection_id: int, as_of: datetime, *, lease: timedelta) -> S
                 f"this connection was already read for {newest.started_at:%Y-%m-%d %H:%M:%S} UTC, "
                 f"after {as_of:%Y-%m-%d %H:%M:%S} UTC; read for that moment or a later one"
             )
-        with database.cursor() as cursor:
-            cursor.execute(
-                """
-                INSERT INTO periods_syncattempt
-                    (connection_id, started_at, lease_until, outcome, pages, rows, changes, words)
-                VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s), 'running', 0, 0, 0, '')
-                RETURNING id
-                """,
-                [connection_id, as_of, lease.total_seconds()],
-            )
-            (attempt_id,) = cursor.fetchone()
-        return SyncAttempt.objects.get(pk=attempt_id)
+        attempt = attempts.create(connection_id=connection_id, started_at=as_of, lease_until=Now() + lease)
+        attempt.refresh_from_db()
+        return attempt
 
 
 def abandon_expired(as_of: datetime, *, connection_id: int | None = None) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
@@ -51,24 +53,19 @@ class SnapshotPeriod:
     deadline: Deadline | None
 
 
+# Of the fields that are no columns of their own.
+_ENTITY_COLUMNS: dict[str, Combinable] = {
+    "group": F("group__code"),
+    "path": F("group__path"),
+    "owner": Coalesce("owner__name", Value("")),
+    "connection": Coalesce("connection__name", Value("")),
+}
+
+
 def read_entities(entities: QuerySet[LegalEntity]) -> list[SnapshotEntity]:
     """The entities by name."""
-    rows = entities.order_by("name").values_list(
-        "id",
-        "code",
-        "name",
-        "country",
-        "zone",
-        "group__code",
-        "group__path",
-        "owner__name",
-        "calendar_id",
-        "connection__name",
-        "connection_id",
-        "active_from",
-        "active_to",
-    )
-    return [SnapshotEntity(*row[:7], row[7] or "", row[8], row[9] or "", *row[10:]) for row in rows]
+    columns = (_ENTITY_COLUMNS.get(field.name, field.name) for field in fields(SnapshotEntity))
+    return [SnapshotEntity(*row) for row in entities.order_by("name").values_list(*columns)]
 
 
 def read_groups() -> list[GroupNode]:
