@@ -130,7 +130,6 @@ def demo(folder: Path, host: str, port: int) -> int:
         print(f"Port {port} is taken by another program: run `make demo PORT={other}`.", file=sys.stderr)
         return 2
     progress = Progress()
-    stack: Stack | None = None
     stop_on_signals()
     adopt_orphans()
     try:

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.instants import local_date, zone_named
-from closing.calendar.months import active_month, month_end, month_of, next_month, previous_month
+from closing.calendar.months import active_month, month_end, month_of, months_from, previous_month
 from entities.models import LegalEntity
 from periods.models import ReadSpan
 
@@ -49,7 +49,8 @@ def expect_periods(
         ids.append(pk)
         firsts.append(max(first, month_of(active_from)) if active_from else first)
         ends.append(active_to or date.max)
-    months = _months_around(active_month(as_of.date()))
+    # Somewhere the month before may still be the last that ended.
+    months = months_from(previous_month(active_month(as_of.date())), _AHEAD + 2)
     cursor.execute(
         """
         INSERT INTO periods_fiscalperiod (entity_id, erp_key, calendar, year, name, first_day, last_day, type,
@@ -109,11 +110,3 @@ def take_over_expected(cursor: CursorWrapper, covered: list[int], seen_at: datet
             [list(taken), seen_at],
         )
     return taken
-
-
-def _months_around(month: date) -> list[date]:
-    """The month, the one before (somewhere it may still be the last that ended), and those ahead."""
-    months = [previous_month(month), month]
-    while len(months) < _AHEAD + 2:
-        months.append(next_month(months[-1]))
-    return months

@@ -59,9 +59,8 @@ def add_note(by: Person, code: str, month: date, text: str, at: datetime) -> Rem
     for one that they only read, and ValidationError by field.
     """
     row = _row(by, code, month, at)
-    if row.period_id is None:  # never read: the note waits for the month's period
-        return _write(row, by, at, RemarkKind.NOTE, month=month, text=text)
-    return _write(row, by, at, RemarkKind.NOTE, text=text)
+    # Never read: the note waits for the month's period.
+    return _write(row, by, at, RemarkKind.NOTE, month=month if row.period_id is None else None, text=text)
 
 
 @transaction.atomic

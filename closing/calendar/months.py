@@ -117,18 +117,19 @@ def _one_by_one(run: Sequence[DateSpan]) -> dict[DateSpan, date]:
         first = previous_month(first)
     while _days_behind(run, first) > _HALF_MONTH * len(run):
         first = next_month(first)
-    return dict(zip(run, _in_a_row(first, len(run)), strict=True))
+    return dict(zip(run, months_from(first, len(run)), strict=True))
 
 
 def _days_behind(run: Sequence[DateSpan], first: date) -> int:
     """By how many days in all these periods end after the ends of the months in a row from `first` on."""
     return sum(
         (span.last - month_end(month)).days
-        for span, month in zip(run, _in_a_row(first, len(run)), strict=True)
+        for span, month in zip(run, months_from(first, len(run)), strict=True)
     )
 
 
-def _in_a_row(first: date, count: int) -> list[date]:
+def months_from(first: date, count: int) -> list[date]:
+    """So many months in a row."""
     months = [first]
     while len(months) < count:
         months.append(next_month(months[-1]))

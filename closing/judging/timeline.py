@@ -110,44 +110,38 @@ def timeline(
     """
     until, closed = last_confirmed_day(row, today), closed_spans(row, changes)
     between = _maybe_closed_between(row, closed)
-    return [_day(row, day, calendar, today, first_is, until, closed, between) for day in days]
-
-
-def _day(
-    row: Row,
-    on: date,
-    calendar: WorkdayCalendar,
-    today: date,
-    first_is: int,
-    until: date | None,
-    closed: Sequence[ClosedSpan],
-    between: tuple[date, date] | None,
-) -> TimelineDay:
-    number, off = _worked(row, on, calendar, first_is)
-    confirmed = until is not None and on <= until
-    maybe_closed = between is not None and between[0] <= on <= between[1]
-    closes = any(spell.began == on for spell in closed)
     by = between[1] if between is not None else date.max
-    shut = any((spell.began or by) <= on and (spell.ended is None or on < spell.ended) for spell in closed)
-    reopens = any(spell.ended == on for spell in closed)
-    shown = confirmed and (reopens or not maybe_closed)
-    late = _late(row, on, calendar, closes=closes, shut=shut) if shown else None
-    return TimelineDay(
-        on=on,
-        number=number,
-        off_reason=off,
-        running=row.span is not None and on <= row.span.last,
-        due=row.deadline is not None and row.deadline.due_on == on,
-        late=late,
-        alerting=late is not None and late > row.alert_after_days,
-        closed=shut and confirmed,
-        closes=closes,
-        maybe_closed=maybe_closed,
-        reopens=reopens,
-        expected=row.remarks.expected_on == on and not row.counts_as_closed,
-        confirmed=confirmed,
-        in_future=on > today,
-    )
+
+    def shown(on: date) -> TimelineDay:
+        number, off = _worked(row, on, calendar, first_is)
+        confirmed = until is not None and on <= until
+        maybe_closed = between is not None and between[0] <= on <= between[1]
+        closes = any(spell.began == on for spell in closed)
+        shut = any(
+            (spell.began or by) <= on and (spell.ended is None or on < spell.ended) for spell in closed
+        )
+        reopens = any(spell.ended == on for spell in closed)
+        late = None
+        if confirmed and (reopens or not maybe_closed):
+            late = _late(row, on, calendar, closes=closes, shut=shut)
+        return TimelineDay(
+            on=on,
+            number=number,
+            off_reason=off,
+            running=row.span is not None and on <= row.span.last,
+            due=row.deadline is not None and row.deadline.due_on == on,
+            late=late,
+            alerting=late is not None and late > row.alert_after_days,
+            closed=shut and confirmed,
+            closes=closes,
+            maybe_closed=maybe_closed,
+            reopens=reopens,
+            expected=row.remarks.expected_on == on and not row.counts_as_closed,
+            confirmed=confirmed,
+            in_future=on > today,
+        )
+
+    return [shown(day) for day in days]
 
 
 def _worked(row: Row, on: date, calendar: WorkdayCalendar, first_is: int) -> tuple[int | None, str]:

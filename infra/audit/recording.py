@@ -72,18 +72,14 @@ def _event(act: Act) -> AuditEvent:
         object_id=act.target.id[:ID_LENGTH],
         object=act.target.label[:LABEL_LENGTH],
         scope=act.target.scope,
-        before=_values(act.before),
-        after=_values(act.after),
+        before=plain(act.before),
+        after=plain(act.after),
         reason=str(plain(act.reason)),
         request_id=origin.request_id,
         address=origin.address[:ADDRESS_LENGTH],
     )
     event.digest = event_digest(event)
     return event
-
-
-def _values(values: Mapping[str, object] | None) -> object:
-    return None if values is None else plain(values)
 
 
 def event_digest(event: AuditEvent) -> str:

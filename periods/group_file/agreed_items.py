@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from closing.calendar.date_phrases import month_and_year, weekday_and_date
@@ -15,21 +14,14 @@ from periods.group_file.shape import AgreedDateItem
 from periods.models import PeriodDeadline
 
 
-@dataclass(frozen=True, slots=True)
-class _InForce:
-    """The deadline in force of an entity's month, and the last day of its period."""
-
-    last_day: date
-    deadline: Deadline
-
-
 class DeadlinesInForce:
     """The deadlines in force for these agreed dates, and the people who may move them; read in three queries."""
 
     def __init__(self, items: Iterable[AgreedDateItem], as_of: datetime) -> None:
         items = list(items)
         self.as_of = as_of
-        self._in_force: dict[tuple[str, date], _InForce] = {}
+        # By entity and month, with the last day of the period.
+        self._in_force: dict[tuple[str, date], tuple[date, Deadline]] = {}
         rows = PeriodDeadline.objects.filter(
             current=True,
             set_at__lt=as_of,
@@ -39,7 +31,7 @@ class DeadlinesInForce:
         for row in rows.select_related("period__entity"):
             deadline = Deadline(row.due_on, row.zone, row.cut_off)
             key = (row.period.entity.code, row.period.reporting_month)
-            self._in_force[key] = _InForce(row.period.last_day, deadline)
+            self._in_force[key] = row.period.last_day, deadline
         self._people: dict[str, list[Person]] = {}
         for person in Person.objects.all():
             for name in {person.email, person.name.casefold()}:
@@ -55,21 +47,22 @@ class DeadlinesInForce:
         known = self._in_force.get((item.entity, item.month))
         if known is None:
             return None
-        if after_period_end(self.as_of, known.last_day, zone_named(entity.zone)):
+        last_day, deadline = known
+        if after_period_end(self.as_of, last_day, zone_named(entity.zone)):
             words = self._not_allowed(item, entity)
             if words:
                 return "agreed_by", words
         agreed = Deadline(item.due_on, entity.zone, item.cut_off)
-        if agreed.passed(self.as_of) and not known.deadline.passed(self.as_of):
+        if agreed.passed(self.as_of) and not deadline.passed(self.as_of):
             return "due_on", f"{item.due_on} is past; a deadline can only be moved to a day still to come"
         return None
 
     def note(self, item: AgreedDateItem) -> str:
         """What a new agreed date does not change; "" where it sets the deadline."""
         known = self._in_force.get((item.entity, item.month))
-        if known is None or not known.deadline.passed(self.as_of):
+        if known is None or not known[1].passed(self.as_of):
             return ""
-        due = weekday_and_date(known.deadline.due_on)
+        due = weekday_and_date(known[1].due_on)
         return (
             f"The deadline of {item.entity} for {month_and_year(item.month)}, {due}, had passed and stays;"
             f" {weekday_and_date(item.due_on)} is only when the close is expected."

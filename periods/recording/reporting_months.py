@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from django.db import connection as database
@@ -58,13 +58,9 @@ def remap_earlier_periods(entity_ids: Sequence[int], before: date) -> None:
         if last < before and not by_hand:
             stored.append((pk, entity, span, month))
     months = {entity: months_of_periods(own.values()) for entity, own in years.items()}
-    _write_months(
-        (pk, months[entity][span]) for pk, entity, span, month in stored if months[entity][span] != month
-    )
-
-
-def _write_months(months: Iterable[tuple[int, date]]) -> None:
-    changed = dict(months)
+    changed = {
+        pk: months[entity][span] for pk, entity, span, month in stored if months[entity][span] != month
+    }
     if not changed:
         return
     with database.cursor() as cursor:

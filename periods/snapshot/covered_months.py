@@ -9,7 +9,7 @@ from typing import Any
 
 from closing.calendar.date_phrases import full_date, month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_begun, next_month
+from closing.calendar.months import month_begun, months_from
 
 _YEAR = 12  # months
 LONGER_THAN = 32  # days; what is not longer begins and is due in one month
@@ -20,12 +20,7 @@ def longer_periods(months: Sequence[date]) -> dict[str, Any]:
 
     The months are listed one by one, for which an index by month and entity needs no range of all entities.
     """
-    around = {*months}
-    for month in months:
-        later = month
-        for _ in range(_YEAR):
-            later = next_month(later)
-            around.add(later)
+    around = {later for month in months for later in months_from(month, 1 + _YEAR)}
     return {"around": sorted(around), "longer": LONGER_THAN}
 
 
