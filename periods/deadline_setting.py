@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
-from itertools import islice
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import FilteredRelation, Max, Min, Q, QuerySet
+from django.db.models import FilteredRelation, Max, Min, Q
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline, DeadlineRule, FixedDateRule, deadline_for
@@ -44,20 +44,12 @@ class _Entity(NamedTuple):
 
 
 class _Current(NamedTuple):
-    """The row in force for a period; all None if there is none."""
+    """The row in force for a period."""
 
-    id: int | None
-    due_on: date
-    cut_off: time | None
-    zone: str
-    label: str
-    explanation: str
+    id: int
     agreed_date_id: int | None
     set_at: datetime
-    extended: bool
-
-    def as_deadline(self) -> Deadline:
-        return Deadline(self.due_on, self.zone, self.cut_off, self.label, self.explanation, self.extended)
+    deadline: Deadline
 
 
 class _Agreed(NamedTuple):
@@ -82,22 +74,16 @@ class _Agreed(NamedTuple):
 
 
 class _NewRow(NamedTuple):
-    """A row to write, in the order of COLUMNS."""
-
     period_id: int
-    due_on: date
-    cut_off: time | None
-    zone: str
-    label: str
-    explanation: str
     policy_version_id: int | None
     agreed_date_id: int | None
     set_at: datetime
-    extended: bool
-    current: bool = True
+    deadline: Deadline
 
 
-COLUMNS = ", ".join(_NewRow._fields)
+# Each field of a Deadline is a column.
+_DEADLINE = tuple(field.name for field in fields(Deadline))
+_columns_of = attrgetter(*_DEADLINE)
 
 
 def lock_deadlines() -> None:
@@ -123,17 +109,16 @@ def set_deadlines(
     lock_deadlines()
     run = _Run(entity_ids, as_of, taken_over)
     new, replaced, expected = [], [], 0
-    for period_id, entity_id, first_day, last_day, month, erp_key, *current in run.periods():
-        entity = run.entities[entity_id]
-        if not _active(entity, first_day, last_day):
+    for period_id, entity_id, days, month, erp_key, current in run.periods():
+        if not _active(run.entities[entity_id], days):
             continue
         run.expected = is_expected(erp_key)
-        row = run.row_for(period_id, entity_id, DateSpan(first_day, last_day), month, _Current(*current))
+        row = run.row_for(period_id, entity_id, days, month, current)
         if row:
             new.append(row)
             expected += run.expected
-            if current[0] is not None:
-                replaced.append(current[0])
+            if current:
+                replaced.append(current.id)
     _write(new, replaced)
     return DeadlinesResult(len(new) - expected, run.warnings())
 
@@ -166,17 +151,11 @@ class _Run:
                 ],
                 as_of,
             )
-        self.periods_to_set: QuerySet[FiscalPeriod] = FiscalPeriod.objects.filter(
-            type=PeriodType.OPERATING.value
-        )
-        agreed = AgreedDate.objects.all()
-        if entity_ids is not None:
-            self.periods_to_set = self.periods_to_set.filter(entity_id__in=self.entities)
-            agreed = agreed.filter(entity_id__in=self.entities)
+        of_entities = Q() if entity_ids is None else Q(entity_id__in=self.entities)
+        self.periods_to_set = FiscalPeriod.objects.filter(of_entities, type=PeriodType.OPERATING.value)
+        agreed = AgreedDate.objects.filter(of_entities).order_by("set_at", "id")
         self.agreed: dict[tuple[int, date], list[_Agreed]] = defaultdict(list)
-        for entity_id, month, *rest in agreed.order_by("set_at", "id").values_list(
-            "entity_id", "reporting_month", *_Agreed._fields
-        ):
+        for entity_id, month, *rest in agreed.values_list("entity_id", "reporting_month", *_Agreed._fields):
             self.agreed[entity_id, month].append(_Agreed(*rest))
         self.in_force: dict[int, list[tuple[datetime, Deadline]]] = defaultdict(list)
         rows = PeriodDeadline.objects.filter(
@@ -192,28 +171,21 @@ class _Run:
         self.worked_out: dict[tuple[object, ...], Deadline | str] = {}
         self.uncovered: Counter[str] = Counter()
 
-    def periods(self) -> Iterator[tuple[Any, ...]]:
-        """Period id, entity id, first and last day, reporting month, key, then the fields of _Current."""
+    def periods(self) -> Iterator[tuple[int, int, DateSpan, date, str, _Current | None]]:
+        """The id, entity's id, days, reporting month and key of each period, and the row in force."""
         now = FilteredRelation("deadlines", condition=Q(deadlines__current=True))
-        return iter(
-            self.periods_to_set.alias(now=now)
-            .order_by("id")
-            .values_list(
-                "id",
-                "entity_id",
-                "first_day",
-                "last_day",
-                "reporting_month",
-                "erp_key",
-                *(f"now__{name}" for name in _Current._fields),
-            )
-        )
+        of_now = (f"now__{name}" for name in ("id", "agreed_date_id", "set_at", *_DEADLINE))
+        columns = ("id", "entity_id", "first_day", "last_day", "reporting_month", "erp_key", *of_now)
+        rows = self.periods_to_set.alias(now=now).order_by("id").values_list(*columns)
+        for pk, entity_id, first, last, month, erp_key, now_id, agreed_id, set_at, *due in rows:
+            current = _Current(now_id, agreed_id, set_at, Deadline(*due)) if now_id is not None else None
+            yield pk, entity_id, DateSpan(first, last), month, erp_key, current
 
     def row_for(
-        self, period_id: int, entity_id: int, days: DateSpan, month: date, current: _Current
+        self, period_id: int, entity_id: int, days: DateSpan, month: date, current: _Current | None
     ) -> _NewRow | None:
         """The row that a period needs, None if the deadline in force may stay."""
-        if current.id is not None and current.set_at >= self.as_of:
+        if current and current.set_at >= self.as_of:
             return None
         entity, policy = self.entities[entity_id], self.policies[entity_id]
         agreed = self._agreed(period_id, entity_id, month, current)
@@ -231,14 +203,14 @@ class _Run:
         if self.expected:
             explanation = f"{deadline.explanation}; its period is not known yet"
             deadline = replace(deadline, explanation=explanation)
-        if agreed and agreed.id == current.agreed_date_id:
-            deadline = replace(deadline, extended=current.extended)
+        if agreed and current and agreed.id == current.agreed_date_id:
+            deadline = replace(deadline, extended=current.deadline.extended)
         elif agreed and policy.rule:
             by_policy = self._deadline(policy.rule, policy.cut_off, entity, days, month)
             extended = isinstance(by_policy, Deadline) and deadline.due_at > by_policy.due_at
             deadline = replace(deadline, extended=extended)
-        if current.id is not None:
-            if deadline == (before := current.as_deadline()):
+        if current:
+            if deadline == (before := current.deadline):
                 return None
             in_time = agreed and agreed.id != current.agreed_date_id and not before.passed(agreed.set_at)
             # A period whose end has moved is another one than the deadline was set for.
@@ -246,27 +218,18 @@ class _Run:
             stays = before.passed(self.as_of) and period_id not in self.taken_over
             if stays and not in_time and not of_other_days:
                 return None
-        return _NewRow(
-            period_id,
-            deadline.due_on,
-            deadline.cut_off,
-            deadline.zone,
-            deadline.label,
-            deadline.explanation,
-            None if agreed else policy.version_id,
-            agreed.id if agreed else None,
-            self.as_of,
-            deadline.extended,
-        )
+        version_id, agreed_id = (None, agreed.id) if agreed else (policy.version_id, None)
+        return _NewRow(period_id, version_id, agreed_id, self.as_of, deadline)
 
-    def _agreed(self, period_id: int, entity_id: int, month: date, current: _Current) -> _Agreed | None:
+    def _agreed(
+        self, period_id: int, entity_id: int, month: date, current: _Current | None
+    ) -> _Agreed | None:
         """The newest agreed date that counts for a period; one that is in force counts, however it came to be."""
         zone, in_force = self.entities[entity_id].zone, self.in_force[period_id]
-        agreements = reversed(self.agreed.get((entity_id, month), ()))
-        return next(
-            (one for one in agreements if one.id == current.agreed_date_id or one.counts(in_force, zone)),
-            None,
-        )
+        for one in reversed(self.agreed.get((entity_id, month), ())):
+            if (current and one.id == current.agreed_date_id) or one.counts(in_force, zone):
+                return one
+        return None
 
     def _deadline(
         self, rule: DeadlineRule, cut_off: time | None, entity: _Entity, days: DateSpan, month: date
@@ -302,21 +265,21 @@ class _Run:
         ]
 
 
-def _active(entity: _Entity, first_day: date, last_day: date) -> bool:
+def _active(entity: _Entity, days: DateSpan) -> bool:
     """Whether a period lies, at least in part, within the days on which the entity counts."""
-    if entity.active_from and last_day < entity.active_from:
+    if entity.active_from and days.last < entity.active_from:
         return False
-    return not (entity.active_to and first_day > entity.active_to)
+    return not (entity.active_to and days.first > entity.active_to)
 
 
 def _write(new: list[_NewRow], replaced: list[int]) -> None:
-    ids = iter(replaced)
-    while batch := list(islice(ids, BATCH)):
-        PeriodDeadline.objects.filter(id__in=batch).update(current=False)
+    for at in range(0, len(replaced), BATCH):
+        PeriodDeadline.objects.filter(id__in=replaced[at : at + BATCH]).update(current=False)
     if new:
+        columns = ", ".join([*_NewRow._fields[:-1], *_DEADLINE, "current"])
         with (
             connection.cursor() as cursor,
-            cursor.copy(f"COPY {PeriodDeadline._meta.db_table} ({COLUMNS}) FROM STDIN") as copy,
+            cursor.copy(f"COPY {PeriodDeadline._meta.db_table} ({columns}) FROM STDIN") as copy,
         ):
             for row in new:
-                copy.write_row(row)
+                copy.write_row((*row[:-1], *_columns_of(row.deadline), True))
