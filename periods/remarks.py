@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
@@ -180,10 +181,7 @@ def _write(
     recent = Remark.objects.filter(**fields, at__gt=at - _DOUBLE_CLICK, replaced_by=None)
     if (same := recent.order_by("-at", "-pk").first()) is not None:
         return same
-    nudge_after_commit()
-    remark = Remark.objects.create(**fields, at=at)
-    _record(_VERBS[kind], remark, at, by, {key: value for key, value in details.items() if value})
-    return remark
+    return _store(_VERBS[kind], fields | {"at": at}, {key: value for key, value in details.items() if value})
 
 
 _VERBS = {
@@ -194,13 +192,18 @@ _VERBS = {
 }
 
 
-def _record(verb: Verb, remark: Remark, at: datetime, by: Person, values: dict[str, object]) -> None:
+def _store(verb: Verb, fields: dict[str, Any], values: dict[str, object]) -> Remark:
+    """Store a remark with these fields, and its event with these values beside the month."""
+    nudge_after_commit()
+    remark = Remark.objects.create(**fields)
     placed = Remark.objects.select_related("period__entity__group", "entity__group").get(pk=remark.pk)
     entity, month = placed.entity, placed.reporting_month
     if placed.period is not None:
         entity, month = placed.period.entity, placed.period.reporting_month
     assert entity is not None  # remark_is_of_a_period_or_month
-    record_act(verb, entity_object(entity), at=at, by=by, after={"month": month, **values})
+    after = {"month": month, **values}
+    record_act(verb, entity_object(entity), at=fields["at"], by=fields["by"], after=after)
+    return remark
 
 
 def _current_note(by: Person, code: str, note_id: int) -> Remark:
@@ -221,17 +224,7 @@ def _current_note(by: Person, code: str, note_id: int) -> Remark:
 
 
 def _replace(old: Remark, by: Person, at: datetime, **details: object) -> Remark:
-    nudge_after_commit()
-    remark = Remark.objects.create(
-        period_id=old.period_id,
-        entity_id=old.entity_id,
-        reporting_month=old.reporting_month,
-        kind=old.kind,
-        by=by,
-        at=at,
-        replaces=old,
-        **details,
-    )
-    verb = Verb.NOTE_WITHDRAWN if remark.withdrawn else Verb.NOTE_EDITED
-    _record(verb, remark, at, by, {"note": old.pk, **details})
-    return remark
+    place = {name: getattr(old, name) for name in ("period_id", "entity_id", "reporting_month", "kind")}
+    verb = Verb.NOTE_WITHDRAWN if details.get("withdrawn") else Verb.NOTE_EDITED
+    fields = {**place, "by": by, "at": at, "replaces": old, **details}
+    return _store(verb, fields, {"note": old.pk, **details})

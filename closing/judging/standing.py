@@ -68,11 +68,10 @@ class PeriodHistory:
 
     `first_close` is the change that first met the closed rule; `closed_when_first_seen` says that the period was
     closed at its first read already, or (`never_opened`) went from not started to closed, so that the date is
-    unknown. `reopened_at` is the read that last saw a close undone, None if never; `last_close` the latest close,
-    which is the first one until a reopened period is closed again.
+    unknown. `last_close` is the latest close, which is the first one until a reopened period is closed again.
 
-    While the newest change is UNKNOWN, `last_known` is the change before it, `unconfirmed_since` the read that
-    lost the state and `confirmed_at` the last read that still confirmed it. `undone_closes` holds every close
+    While the newest change is UNKNOWN, `last_known` is the change before it and `confirmed_at` the last read that
+    still confirmed the state. `undone_closes` holds every close
     that was undone, with the read that saw it undone; `permanent_undone` the reads that saw a period open or on hold
     which Finance & Operations had closed permanently.
     """
@@ -81,10 +80,8 @@ class PeriodHistory:
     since: ObservedChange | None
     first_close: ObservedChange | None
     closed_when_first_seen: bool
-    reopened_at: datetime | None
     last_close: ObservedChange | None
     last_known: ObservedChange | None = None
-    unconfirmed_since: datetime | None = None
     confirmed_at: datetime | None = None
     undone_closes: tuple[tuple[ObservedChange, datetime], ...] = ()
     never_opened: bool = False
@@ -104,7 +101,6 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
     first: ObservedChange | None = None
     last: ObservedChange | None = None
     first_seen = never_opened = False
-    reopened_at: datetime | None = None
     undone: tuple[tuple[ObservedChange, datetime], ...] = ()
     permanent_undone: tuple[datetime, ...] = ()
     on_hold_counts = policy.on_hold_counts_as_closed
@@ -130,16 +126,15 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
                 never_opened = known is not None and known.state is PeriodState.NOT_STARTED
                 first_seen = first_seen or never_opened
         elif closed and not counts and last is not None:
-            reopened_at = change.seen_at
-            undone = (*undone, (last, reopened_at))
+            undone = (*undone, (last, change.seen_at))
         closed, known, lost = counts, change, None
     if known is None:
-        return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None, None)
-    begun = (first, first_seen, reopened_at, last, known)
+        return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None)
+    begun = (first, first_seen, last, known)
     ended = (undone, never_opened, permanent_undone)
     if lost is None:
-        return PeriodHistory(known.state, known, *begun, None, None, *ended)
-    return PeriodHistory(PeriodState.UNKNOWN, lost, *begun, lost.seen_at, _confirmed(lost), *ended)
+        return PeriodHistory(known.state, known, *begun, None, *ended)
+    return PeriodHistory(PeriodState.UNKNOWN, lost, *begun, _confirmed(lost), *ended)
 
 
 def _confirmed(lost: ObservedChange) -> datetime:
@@ -230,11 +225,7 @@ def judge(
         return Standing(Level.NOT_DUE, 0, policy.unit, due_in, unconfirmed=unconfirmed, stopped_early=closed)
 
     first, date_unknown, reopened = _lasting_close(history, period, tz)
-    first_level: Level | None = None
-    first_on: date | None = None
-    between: tuple[date, date] | None = None
-    if first is not None:
-        first_level, first_on, between = _judge_close(first, date_unknown, deadline, tz)
+    first_level, first_on, between = _judge_close(first, date_unknown, deadline, tz)
     last, last_on = history.last_close, None
     if closed and last is not None:
         last_on = first_on if last is first else local_date(last.seen_at, tz)
@@ -344,9 +335,11 @@ def _lasting_close(
 
 
 def _judge_close(
-    close: ObservedChange, date_unknown: bool, deadline: Deadline | None, tz: ZoneInfo
+    close: ObservedChange | None, date_unknown: bool, deadline: Deadline | None, tz: ZoneInfo
 ) -> tuple[Level | None, date | None, tuple[date, date] | None]:
     """A close's level, its date where known, and otherwise the dates it lies between (01-domain 1.6)."""
+    if close is None:
+        return None, None, None
     if date_unknown:
         return Level.CLOSED_DATE_UNKNOWN, None, None
     seen_on = local_date(close.seen_at, tz)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
@@ -40,9 +40,8 @@ LONGEST_CHAIN = 30  # terms of one `or` chain; beyond it all rows are read and f
 FEW = 12  # requested companies up to which the status is filtered by company
 
 
-@dataclass(slots=True)
-class _Period:
-    """One period of a fiscal calendar, as FiscalPeriods has it; `key` is the reading's erp_key."""
+class _Period(NamedTuple):
+    """One period of a fiscal calendar, as FiscalPeriods has it: of a PeriodReading, what all companies share."""
 
     key: str
     calendar: str
@@ -260,16 +259,7 @@ def _assemble(
         facts = statuses.by_company[company].facts
         # By position and with the calendar's own texts: 120,000 of these are made in one read of a big group.
         readings += [
-            PeriodReading(
-                erp_id,
-                period.key,
-                period.calendar,
-                period.year,
-                period.name,
-                period.span,
-                period.type,
-                facts.get(key, NO_STATUS),
-            )
+            PeriodReading(erp_id, *period, facts.get(key, NO_STATUS))
             for key, period in calendar.periods.items()
         ]
     return readings, gaps

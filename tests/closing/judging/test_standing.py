@@ -337,7 +337,8 @@ def test_dark_for_one_reason_and_then_another_it_was_last_confirmed_before_the_f
     ]
     history = fold(story, DEFAULT)
     assert (history.state, history.last_known) == (UNKNOWN, EU_DTC_STORY[-1])
-    assert (history.unconfirmed_since, history.confirmed_at) == (
+    assert history.since is not None
+    assert (history.since.seen_at, history.confirmed_at) == (
         utc("2026-06-12 09:30"),
         utc("2026-06-12 09:12"),
     )
