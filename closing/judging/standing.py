@@ -231,26 +231,22 @@ def judge(
         last_on = first_on if last is first else local_date(last.seen_at, tz)
 
     if not closed:
-        level, days_late, unit, due_in = _judge_open(state, deadline, moment, today, period, policy, calendar)
+        verdict = _judge_open(state, deadline, moment, today, policy, calendar)
     else:
-        days_late, unit, due_in = 0, policy.unit, None
+        days_late, unit = 0, policy.unit
         level = Level.NO_DEADLINE if deadline is None else first_level or Level.CLOSED_DATE_UNKNOWN
         if level is Level.CLOSED_LATE and deadline is not None and first_on is not None:
             days_late, unit = lateness(deadline, first_on, unit, calendar)
+        verdict = level, days_late, unit, None
     return Standing(
-        *(
-            level,
-            days_late,
-            unit,
-            due_in,
-            first_on,
-            last_on,
-            between,
-            reopened,
-            unconfirmed,
-            closed,
-            first_level,
-        ),
+        *verdict,
+        first_closed_on=first_on,
+        last_closed_on=last_on,
+        closed_between=between,
+        reopened=reopened,
+        unconfirmed=unconfirmed,
+        closed=closed,
+        first_close_level=first_level,
         never_opened=closed and date_unknown and history.never_opened,
         permanent_reopenings=sum(after_period_end(at, period.last, tz) for at in history.permanent_undone),
     )
@@ -295,7 +291,6 @@ def _judge_open(
     deadline: Deadline | None,
     moment: datetime,
     today: date,
-    period: DateSpan,
     policy: JudgingPolicy,
     calendar: WorkdayCalendar | None,
 ) -> tuple[Level, int, LatenessUnit, int | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import count
 
 from django.db.backends.utils import CursorWrapper
 
@@ -29,19 +31,14 @@ StagedState = tuple[str, str, int, datetime | None]
 
 @dataclass(slots=True)
 class StagedBatch:
-    """Readings to be staged: `readings` holds a line of text for each, with the numbers of its period and state."""
+    """Readings to be staged: `readings` holds a line of text for each, with the numbers of its period and state.
 
-    periods: dict[StagedPeriod, int] = field(default_factory=dict)
-    states: dict[StagedState, int] = field(default_factory=dict)
+    `periods` and `states` give each row its number when it is first asked for.
+    """
+
+    periods: defaultdict[StagedPeriod, int] = field(default_factory=lambda: defaultdict(count().__next__))
+    states: defaultdict[StagedState, int] = field(default_factory=lambda: defaultdict(count().__next__))
     readings: list[str] = field(default_factory=list)
-
-    def period_number(self, row: StagedPeriod) -> int:
-        """The number of this period, given when it is first seen."""
-        return self.periods.setdefault(row, len(self.periods))
-
-    def state_number(self, row: StagedState) -> int:
-        """The number of this state, given when it is first seen."""
-        return self.states.setdefault(row, len(self.states))
 
 
 @dataclass(frozen=True, slots=True)

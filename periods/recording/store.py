@@ -211,7 +211,7 @@ def _batch(
 ) -> staging.StagedBatch:
     """The readings of covered entities with their states derived; equal inputs of many readings are derived once."""
     batch = staging.StagedBatch()
-    targets = _targets(attempt, covered)
+    targets = _targets(covered)
     by_spelling = {erp_id: targets.get(erp_id.lower()) for erp_id in {reading.erp_id for reading in readings}}
     facts_of = _facts_of_periods(readings)
     facts_ids = _store_facts(cursor, facts_of.values())
@@ -234,9 +234,7 @@ def _batch(
             derived = facts.state(span, at=attempt.started_at, zone=zone, options=options)
             staged = (derived.state.value, derived.because, facts_ids[id(facts)], reading.erp_changed_at)
             dates = (span.first, span.last, reading.type.value, months[calendar][span])
-            ending = endings[key] = (
-                f"\t{batch.period_number((*period[:4], *dates))}\t{batch.state_number(staged)}\n"
-            )
+            ending = endings[key] = f"\t{batch.periods[(*period[:4], *dates)]}\t{batch.states[staged]}\n"
         batch.readings.append(beginning + ending)
     return batch
 
@@ -245,7 +243,7 @@ def _batch(
 _Choice = tuple[ZoneInfo, Options]
 
 
-def _targets(attempt: SyncAttempt, covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
+def _targets(covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
     """The beginning of the staged lines and the choice by company id in lower case; equal choices are one object."""
     policies = effective_policies((entity.pk, entity.group_path) for entity in covered)
     choices: dict[_Choice, _Choice] = {}
