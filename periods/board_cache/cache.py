@@ -29,6 +29,24 @@ _MAX_IDLE = timedelta(hours=6)  # after so long without a request everything is 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
+@dataclass
+class _Changes:
+    """What a board does not show yet: entities (None: all), connections with a new reading, annotations by topic."""
+
+    entities: set[int] | None = field(default_factory=set)
+    connections: set[int] = field(default_factory=set)
+    topics: dict[str, set[int] | None] = field(default_factory=dict)  # entities (None: all)
+
+    def collect(self, event: ChangeEvent) -> None:
+        """Note the ids of a change; one of a kind that nobody knows concerns whole rows."""
+        if event.kind == "read":
+            self.connections.update(event.ids or ())
+        elif event.kind in {annotation.topic for annotation in row_annotations()}:
+            self.topics[event.kind] = _with_more(self.topics.get(event.kind, set()), event.ids)
+        else:
+            self.entities = _with_more(self.entities, event.ids)
+
+
 @dataclass(eq=False)
 class _CachedMonth:
     """One month of a BoardCache: its board, and the changes that this board does not show yet."""
@@ -40,21 +58,7 @@ class _CachedMonth:
     future: tuple[datetime, set[int] | None] | None = (
         None  # when to read again, and which entities (None: all)
     )
-    # To be read again: entities (None: all), and connections with a new reading. `_lock` guards all three.
-    dirty: set[int] | None = field(default_factory=set)
-    connections: set[int] = field(default_factory=set)
-    topics: dict[str, set[int] | None] = field(
-        default_factory=dict
-    )  # entities (None: all) by annotations' topic
-
-    def collect(self, event: ChangeEvent) -> None:
-        """Note the ids of a change; one of a kind that nobody knows concerns whole rows."""
-        if event.kind == "read":
-            self.connections.update(event.ids or ())
-        elif event.kind in {annotation.topic for annotation in row_annotations()}:
-            self.topics[event.kind] = _with_more(self.topics.get(event.kind, set()), event.ids)
-        else:
-            self.dirty = _with_more(self.dirty, event.ids)
+    changes: _Changes = field(default_factory=_Changes)  # guarded by the `_lock` of the BoardCache
 
 
 def _with_more(ids: set[int] | None, more: Iterable[int] | None) -> set[int] | None:
@@ -130,7 +134,7 @@ class BoardCache:
             if event.kind == "access":
                 continue
             for cached_month in self._months.values():
-                cached_month.collect(event)
+                cached_month.changes.collect(event)
 
     def visible_entities(self, key: str, look_up: Callable[[], Iterable[int]]) -> frozenset[int]:
         """The entities behind an access, named by `key`; looked up once until an entity or a group moves."""
@@ -184,13 +188,10 @@ class BoardCache:
             self._months.popitem(last=False)
         return cached_month
 
-    def _take_changes(
-        self, cached_month: _CachedMonth
-    ) -> tuple[set[int] | None, set[int], dict[str, set[int] | None]]:
-        """Take out the entities (None: all), connections and topics with changes, for the caller to read again."""
+    def _take_changes(self, cached_month: _CachedMonth) -> _Changes:
+        """Take out the changes, for the caller to read again what they concern."""
         with self._lock:
-            changes = cached_month.dirty, cached_month.connections, cached_month.topics
-            cached_month.dirty, cached_month.connections, cached_month.topics = set(), set(), {}
+            changes, cached_month.changes = cached_month.changes, _Changes()
             return changes
 
     def _build(
@@ -206,11 +207,12 @@ class BoardCache:
         return board
 
     def _update(self, cached_month: _CachedMonth, cached: CachedBoard, as_of: datetime) -> CachedBoard:
-        dirty, connections, topics = self._to_read_again(cached_month, cached, as_of)
+        changes = self._to_read_again(cached_month, cached, as_of)
+        dirty, connections = changes.entities, changes.connections
         if dirty is None:
             return self._build(cached_month, as_of, cached)
         if as_of < cached.next_change:
-            if not (dirty or connections or topics):
+            if not (dirty or connections or changes.topics):
                 return cached
         else:
             dirty |= {pk for pk, moment in cached.valid_until.items() if as_of >= moment}
@@ -221,22 +223,19 @@ class BoardCache:
             return self._build(cached_month, as_of, cached)
         if dirty and not draft.read_rows(dirty):
             return self._build(cached_month, as_of, cached)
-        draft.read_annotations(topics, dirty)
+        draft.read_annotations(changes.topics, dirty)
         return draft.finished(self._count)
 
-    def _to_read_again(
-        self, cached_month: _CachedMonth, cached: CachedBoard, as_of: datetime
-    ) -> tuple[set[int] | None, set[int], dict[str, set[int] | None]]:
-        """The entities (None: all), connections and topics to read again, as changed or as their moment has come."""
-        dirty, connections, topics = self._take_changes(cached_month)
-        future = cached_month.future
-        if future is not None and as_of >= future[0] and dirty is not None:
+    def _to_read_again(self, cached_month: _CachedMonth, cached: CachedBoard, as_of: datetime) -> _Changes:
+        """What to read again, as changed or as its moment has come."""
+        changes, future = self._take_changes(cached_month), cached_month.future
+        if future is not None and as_of >= future[0] and changes.entities is not None:
             cached_month.future = None
-            dirty = None if future[1] is None else dirty | future[1]
-        if dirty or connections:
-            connected = {pk for pk, row in cached.rows.items() if row.connection_id in connections}
-            self._note_future_dated(cached_month, as_of, dirty | connected if dirty is not None else None)
-        return dirty, connections, topics
+            changes.entities = _with_more(changes.entities, future[1])
+        if changes.entities or changes.connections:
+            connected = {pk for pk, row in cached.rows.items() if row.connection_id in changes.connections}
+            self._note_future_dated(cached_month, as_of, _with_more(changes.entities, connected))
+        return changes
 
     def _note_future_dated(self, cached_month: _CachedMonth, as_of: datetime, ids: set[int] | None) -> None:
         """Note when to read these entities again if some of their rows are dated after `as_of`: clocks differ."""
@@ -245,7 +244,7 @@ class BoardCache:
             return
         if (before := cached_month.future) is not None:
             moment = min(moment, before[0])
-            ids = None if ids is None or before[1] is None else ids | before[1]
+            ids = _with_more(ids, before[1])
         cached_month.future = moment, ids
 
 

@@ -57,11 +57,8 @@ def changes_since(since: str | None) -> tuple[str, list[ChangeEvent], str | None
 
 def parse_events(texts: Iterable[str]) -> list[ChangeEvent]:
     """Decode the events that UNSEEN_EVENTS_SQL selects."""
-    events = []
-    for text in texts:
-        kind, ids = json.loads(text)
-        events.append(ChangeEvent(kind, None if ids is None else tuple(ids)))
-    return events
+    events = map(json.loads, texts)
+    return [ChangeEvent(kind, None if ids is None else tuple(ids)) for kind, ids in events]
 
 
 def nudge_after_commit() -> None:

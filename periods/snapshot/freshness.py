@@ -79,20 +79,14 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             """,  # noqa: S608 - texts of our own
             {"ids": list(entity_ids), "as_of": as_of},
         )
-        return {
-            entity_id: Freshness(
-                read_at,
-                fresh=bool(covered)
-                and read_at is not None
-                and as_of - read_at <= timedelta(seconds=stale_after),
-                read_error=_read_error(stale_after is None, outcome, words, gap_words),
-                missing=gap == "missing",
-                stale_at=None
-                if read_at is None or stale_after is None
-                else read_at + timedelta(seconds=stale_after),
-            )
-            for entity_id, read_at, covered, stale_after, outcome, words, gap, gap_words in cursor.fetchall()
-        }
+        freshness_of: dict[int, Freshness] = {}
+        for pk, read_at, covered, stale_after, outcome, words, gap, gap_words in cursor.fetchall():
+            read = read_at is not None and stale_after is not None
+            stale_at = read_at + timedelta(seconds=stale_after) if read else None
+            fresh = bool(covered) and stale_at is not None and as_of <= stale_at
+            error = _read_error(stale_after is None, outcome, words, gap_words)
+            freshness_of[pk] = Freshness(read_at, fresh, error, gap == "missing", stale_at)
+        return freshness_of
 
 
 def readings_of_connections(
