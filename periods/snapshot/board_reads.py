@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
 from django.db.models import F, QuerySet, Value
@@ -20,6 +20,7 @@ from closing.scoreboard.board import GroupNode
 from entities.models import Group, LegalEntity
 from infra.fast_cursor import fast_cursor
 from periods.snapshot.covered_months import longer_periods
+from periods.vanished import is_vanished
 
 _STATES = {state.value: state for state in PeriodState}
 
@@ -43,14 +44,21 @@ class SnapshotEntity:
     active_to: date | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SnapshotPeriod:
-    """A period with its deadline at the moment of the board."""
+    """A period with its deadline, its changes, oldest first, and its newest facts at the moment of the board."""
 
     id: int
     name: str
     span: DateSpan
     deadline: Deadline | None
+    changes: list[ObservedChange] = field(default_factory=list)
+    facts: NativePeriodFacts | None = None
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the ERP no longer lists it."""
+        return is_vanished(self.changes[-1].state, self.facts)
 
 
 # Of the fields that are no columns of their own.
@@ -76,18 +84,9 @@ def read_groups() -> list[GroupNode]:
 
 def read_periods(
     ids: list[int], months: Sequence[date], as_of: datetime
-) -> tuple[
-    dict[tuple[int, date], list[SnapshotPeriod]],
-    dict[int, list[ObservedChange]],
-    dict[int, NativePeriodFacts | None],
-    dict[tuple[int, date], SnapshotPeriod],
-]:
-    """Operating periods by entity and month, also longer ones due later, and those that were only expected.
-
-    With the changes and the newest facts of each by period.
-    """
+) -> tuple[dict[tuple[int, date], list[SnapshotPeriod]], dict[tuple[int, date], SnapshotPeriod]]:
+    """Operating periods by entity and month, also longer ones due later, and those that were only expected."""
     periods: dict[tuple[int, date], list[SnapshotPeriod]] = defaultdict(list)
-    changes: dict[int, list[ObservedChange]] = defaultdict(list)
     with fast_cursor() as cursor:
         cursor.execute(
             """
@@ -105,6 +104,7 @@ def read_periods(
         for entity_id, month, period_id, name, first, last, *due in cursor.fetchall():
             deadline = Deadline(*due) if due[0] is not None else None
             periods[entity_id, month].append(SnapshotPeriod(period_id, name, DateSpan(first, last), deadline))
+        by_id = {period.id: period for own in periods.values() for period in own}
         cursor.execute(
             """
             SELECT c.period_id, c.state, c.seen_at, c.previous_read_at, c.because, c.facts_id
@@ -113,33 +113,32 @@ def read_periods(
                                 OFFSET 0) c  -- look-ups by index, however long history is
             ORDER BY c.period_id, c.seen_at, c.id
             """,
-            {"periods": [period.id for own in periods.values() for period in own], "as_of": as_of},
+            {"periods": list(by_id), "as_of": as_of},
         )
         newest: dict[int, int | None] = {}
         for period_id, state, seen_at, previous_read_at, because, facts_id in cursor.fetchall():
-            changes[period_id].append(ObservedChange(_STATES[state], seen_at, previous_read_at, because))
+            change = ObservedChange(_STATES[state], seen_at, previous_read_at, because)
+            by_id[period_id].changes.append(change)
             newest[period_id] = facts_id
         cursor.execute(
             "SELECT id, body FROM periods_nativefacts WHERE id = ANY(%s)",
             [list({pk for pk in newest.values() if pk})],
         )
         shared = {pk: read_stored_facts(body) for pk, body in cursor.fetchall()}
-    facts: dict[int, NativePeriodFacts | None] = {
-        period_id: shared[pk] if pk else None for period_id, pk in newest.items()
-    }
-    unreadable = {pk: own.reason for pk, own in shared.items() if isinstance(own, UnreadableFacts)}
-    for period_id, pk in newest.items() if unreadable else ():
-        if reason := unreadable.get(pk or 0):
+    for period_id, facts_id in newest.items():
+        period = by_id[period_id]
+        period.facts = facts = shared[facts_id] if facts_id else None
+        if isinstance(facts, UnreadableFacts):
             # Nothing is judged by facts that are not understood here, whatever state was stored with them.
-            changes[period_id] = [
-                replace(change, state=PeriodState.UNKNOWN, because=reason) for change in changes[period_id]
+            period.changes = [
+                replace(change, state=PeriodState.UNKNOWN, because=facts.reason) for change in period.changes
             ]
     # A period that was first seen after the moment did not exist on any board then.
-    seen = {key: [period for period in own if period.id in changes] for key, own in periods.items()}
+    seen = {key: [period for period in own if period.changes] for key, own in periods.items()}
     expected = {
         key: period
         for key, own in periods.items()
         for period in own
-        if period.id not in changes and period.deadline is not None
+        if not period.changes and period.deadline is not None
     }
-    return seen, changes, facts, expected
+    return seen, expected

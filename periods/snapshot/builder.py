@@ -14,11 +14,9 @@ from closing.calendar.date_phrases import month_and_year
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end, previous_month
 from closing.calendar.workdays import WorkdayCalendar
-from closing.facts.base import NativePeriodFacts
 from closing.judging.standing import (
     LatenessUnit,
     Level,
-    ObservedChange,
     Standing,
     due_as_of,
     fold,
@@ -50,7 +48,6 @@ from periods.snapshot.board_reads import (
 from periods.snapshot.covered_months import CoveringPeriod, covering_periods
 from periods.snapshot.freshness import Freshness, freshness
 from periods.snapshot.reopened_months import reopened_month_warnings
-from periods.vanished import is_vanished
 
 Visible = Callable[[], frozenset[int] | None]  # the entities that a reader may see, None for all
 
@@ -151,7 +148,7 @@ def take_unredacted(
         policies = effective_policies(((entity.id, entity.path) for entity in shown), as_of=as_of)
     if readings is None:
         readings = freshness(ids, as_of)
-    periods, changes, facts, expected = read_periods(ids, months, as_of)
+    periods, expected = read_periods(ids, months, as_of)
     scope = SnapshotScope(
         tuple(ids),
         {
@@ -182,7 +179,7 @@ def take_unredacted(
             (entity_id, month, period.name, period.span)
             for (entity_id, month), own in periods.items()
             for period in own
-            if not is_vanished(changes[period.id][-1].state, facts.get(period.id))
+            if not period.vanished
         ),
         months,
     )
@@ -194,10 +191,7 @@ def take_unredacted(
                 entity,
                 policies[entity.id],
                 readings[entity.id],
-                [
-                    (period, changes.get(period.id, []), facts.get(period.id))
-                    for period in periods.get((entity.id, month), [])
-                ],
+                periods.get((entity.id, month), ()),
                 calendars.get(entity.calendar_id),
                 loaded if annotated is None or month in annotated else unannotated,
                 covering.get((entity.id, month)),
@@ -231,7 +225,7 @@ def _row(
     entity: SnapshotEntity,
     policy: EffectivePolicy,
     read: Freshness,
-    candidates: list[tuple[SnapshotPeriod, list[ObservedChange], NativePeriodFacts | None]],
+    candidates: Sequence[SnapshotPeriod],
     calendar: WorkdayCalendar | None,
     annotations: LoadedAnnotations,
     covering: CoveringPeriod | None,
@@ -242,8 +236,8 @@ def _row(
 ) -> Row:
     moment = read.judged_at(as_of) or as_of
     judged = []
-    for period, changes, facts in candidates:
-        history = fold(changes, policy.judging)
+    for period in candidates:
+        history = fold(period.changes, policy.judging)
         standing = judge(
             history,
             period.deadline,
@@ -253,7 +247,7 @@ def _row(
             calendar=calendar,
             zone=entity.zone,
         )
-        judged.append((period, history, facts, due_as_of(standing, period.deadline, as_of), changes))
+        judged.append((period, history, due_as_of(standing, period.deadline, as_of)))
     common: dict[str, Any] = {
         "entity_id": entity.id,
         "code": entity.code,
@@ -305,28 +299,28 @@ def _row(
         )
     # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
     # into one month, the one that has ended is shown before the running one; of two the one that holds the entity up.
-    candidates_now = [one for one in judged if not is_vanished(one[1].state, one[2])] or judged
+    candidates_now = [one for one in judged if not one[0].vanished] or judged
     today = local_date(moment, zone_named(entity.zone))
     ended = [one for one in candidates_now if one[0].span.last < today]
-    period, history, facts, standing, changes = max(
+    period, history, standing = max(
         ended or [min(candidates_now, key=lambda one: one[0].span.last)],
         key=lambda candidate: (
-            candidate[3].stopped_early or not policy.judging.counts_as_closed(candidate[1].state),
-            candidate[3].days_late,
+            candidate[2].stopped_early or not policy.judging.counts_as_closed(candidate[1].state),
+            candidate[2].days_late,
             candidate[0].span.last,
         ),
     )
     since = history.since
     state, because = (
         history.state,
-        because_today(changes[-1].because),
+        because_today(period.changes[-1].because),
     )  # the newest, also if the facts alone changed
     if standing.stopped_early and state is not PeriodState.UNKNOWN:
         state, because = PeriodState.NOT_STARTED, f"stopped early: {because}"
     return Row(
         state=state,
         because=because,
-        native_facts=facts,
+        native_facts=period.facts,
         span=period.span,
         period_name=period.name,
         period_id=period.id,
