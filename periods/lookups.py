@@ -12,7 +12,7 @@ from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
-from periods.packed_attempts import GOOD, first_packed
+from periods.packed_attempts import GOOD, packed_attempt
 
 # Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
 LOADED_LATER = timedelta(hours=1)
@@ -149,8 +149,12 @@ def first_readings_after(
     pairs = sorted(set(moments))
     if not pairs:
         return {}
-    packed = first_packed(
-        GOOD, connection="span.connection_id", packed_until="clock.packed_until", at="span.since"
+    packed = packed_attempt(
+        GOOD,
+        newest=False,
+        connection="span.connection_id",
+        packed_until="clock.packed_until",
+        at="span.since",
     )
     with fast_cursor() as cursor:
         cursor.execute(

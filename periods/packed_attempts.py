@@ -14,32 +14,20 @@ FINISHED: Which = "true"
 GOOD: Which = "outcome IN ('ok', 'partial')"
 
 
-def newest_packed(which: Which, *, connection: str, packed_until: str, at: str) -> str:
-    """The newest packed attempt of a kind that started at or before a moment: started_at, outcome, words, gaps.
+def packed_attempt(which: Which, *, newest: bool, connection: str, packed_until: str, at: str) -> str:
+    """The newest packed attempt of a kind that started at or before a moment, or the first at or after it.
 
-    `connection`, `packed_until` and `at` are expressions of the statement around it.
+    `connection`, `packed_until` and `at` are expressions of the statement around it; the columns are started_at,
+    outcome, words and gaps.
     """
+    side, bound, order = ("<=", "first_at", "DESC") if newest else (">=", "last_at", "ASC")
     return f"""
         SELECT moment.started_at, outcome, words, gaps
         FROM periods_packedattempts CROSS JOIN unnest(started) AS moment(started_at)
         WHERE {packed_until} > {at} AND connection_id = {connection} AND {which}
           AND day = (SELECT day FROM periods_packedattempts
-                     WHERE connection_id = {connection} AND {which} AND first_at <= {at}
-                       AND day <= ({at} AT TIME ZONE 'UTC')::date
-                     ORDER BY day DESC LIMIT 1)
-          AND moment.started_at <= {at}
-        ORDER BY moment.started_at DESC LIMIT 1"""  # noqa: S608 - texts of our own
-
-
-def first_packed(which: Which, *, connection: str, packed_until: str, at: str) -> str:
-    """The first packed attempt of a kind that started at or after a moment: started_at."""
-    return f"""
-        SELECT moment.started_at
-        FROM periods_packedattempts CROSS JOIN unnest(started) AS moment(started_at)
-        WHERE {packed_until} > {at} AND connection_id = {connection} AND {which}
-          AND day = (SELECT day FROM periods_packedattempts
-                     WHERE connection_id = {connection} AND {which} AND last_at >= {at}
-                       AND day >= ({at} AT TIME ZONE 'UTC')::date
-                     ORDER BY day LIMIT 1)
-          AND moment.started_at >= {at}
-        ORDER BY moment.started_at LIMIT 1"""  # noqa: S608 - texts of our own
+                     WHERE connection_id = {connection} AND {which} AND {bound} {side} {at}
+                       AND day {side} ({at} AT TIME ZONE 'UTC')::date
+                     ORDER BY day {order} LIMIT 1)
+          AND moment.started_at {side} {at}
+        ORDER BY moment.started_at {order} LIMIT 1"""  # noqa: S608 - texts of our own

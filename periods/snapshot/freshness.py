@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from infra.fast_cursor import fast_cursor
 from periods.models import SyncAttempt
-from periods.packed_attempts import FINISHED, GOOD, Which, newest_packed
+from periods.packed_attempts import FINISHED, GOOD, Which, packed_attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def readings_of_connections(
     Only the entities `entity_ids` are listed; None stands for one that had never been read.
     """
     readings: dict[tuple[int, datetime], list[tuple[str, datetime | None]]] = defaultdict(list)
-    packed = newest_packed(
-        GOOD, connection="span.connection_id", packed_until="clock.packed_until", at="asked.at"
+    packed = packed_attempt(
+        GOOD, newest=True, connection="span.connection_id", packed_until="clock.packed_until", at="asked.at"
     )
     with fast_cursor() as cursor:
         cursor.execute(
@@ -131,8 +131,9 @@ def readings_of_connections(
 
 
 def _packed(which: Which) -> str:
-    return newest_packed(
-        which, connection="c.connection_id", packed_until="c.packed_until", at="%(as_of)s::timestamptz"
+    now = "%(as_of)s::timestamptz"
+    return packed_attempt(
+        which, newest=True, connection="c.connection_id", packed_until="c.packed_until", at=now
     )
 
 
