@@ -47,7 +47,7 @@ class ListedCompanies:
             raise AnswerMisread(self._bad_row)
         names = {identity: company.name for identity, company in self.companies.items()}
         # The name stands before the display name, which several companies may share, and the closer match first.
-        self._by_name = [_ids_by_name(of, form) for form in _FORMS for of in (names, display_names)]
+        self._by_name = [(form, _ids_by_name(of, form)) for form in _FORMS for of in (names, display_names)]
 
     def company(self, ref: CompanyRef) -> ListedCompany:
         """The company that the reference names; raises CompanyFailed for none, several, or another than pinned."""
@@ -91,8 +91,7 @@ class ListedCompanies:
         identity = name_key(id_or_name).strip("{}")
         if identity in self.companies:
             return (identity,)
-        keys = [name_key(id_or_name, form) for form in _FORMS for _ in ("name", "display name")]
-        found = (ids.get(key) for ids, key in zip(self._by_name, keys, strict=True))
+        found = (ids.get(name_key(id_or_name, form)) for form, ids in self._by_name)
         return next((ids for ids in found if ids), ())
 
 

@@ -125,17 +125,12 @@ def foreign_entities(row: Row) -> frozenset[int]:
 
 def redacted(row: Row, ids: frozenset[int]) -> Row:
     """The row for who sees only these entities: its annotations speak of no others."""
-    hidden = [
-        annotation
+    seen = {
+        annotation.key: annotation.seen_by(row.annotations[annotation.key], ids)
         for annotation in _carried(row)
         if not annotation.foreign(row.annotations[annotation.key]) <= ids
-    ]
-    if not hidden:
-        return row
-    values = dict(row.annotations)
-    for annotation in hidden:
-        values[annotation.key] = annotation.seen_by(values[annotation.key], ids)
-    return with_annotations(row, values)
+    }
+    return with_annotations(row, {**row.annotations, **seen}) if seen else row
 
 
 def _carried(row: Row) -> list[RowAnnotation[Any]]:
