@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -109,15 +109,13 @@ def group_closed(rows: Iterable[Row]) -> bool | None:
     return every or None
 
 
-def warnings_for(warnings: Iterable[BoardWarning], rows: Iterable[Row]) -> list[BoardWarning]:
+def warnings_for(warnings: Iterable[BoardWarning], rows: Collection[Row]) -> list[BoardWarning]:
     """The warnings about these rows' entities and calendars, and those that concern everybody.
 
     A reader who may not see an entity does not see its calendar's warning either, which would reveal it.
     """
-    codes, calendars = set(), set()
-    for row in rows:
-        codes.add(row.code)
-        calendars.add(row.calendar_id)
+    codes = {row.code for row in rows}
+    calendars = {row.calendar_id for row in rows}
     return [
         warning
         for warning in warnings
