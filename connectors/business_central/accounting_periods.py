@@ -9,7 +9,7 @@ from typing import Any
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import DateSpan
-from closing.calendar.months import month_begun, month_end, month_of, next_month
+from closing.calendar.months import month_begun, month_end, month_of, months_from, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
 from connectors.business_central.companies import CompanyFailed
@@ -109,9 +109,10 @@ def period_readings(
     if starts:
         periods = [*_ended_periods(starts), *_months_from(starts, span)]
     else:
+        count = 12 * (span.last.year - span.first.year) + span.last.month - span.first.month + 1
         periods = [
-            _Period(start, last, str(start.first.year), assumed_end=True)
-            for start, last in _calendar_months(span)
+            _Period(_month_start(month), month_end(month), str(month.year), assumed_end=True)
+            for month in months_from(month_of(span.first), count)
         ]
     return [
         _reading(erp_id, period, window)
@@ -138,7 +139,11 @@ def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
         months = (month.year - began.year) * 12 + month.month - began.month
         yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
         month = next_month(month)
-        start = _Start(month, month_and_year(month), False, False, False)
+        start = _month_start(month)
+
+
+def _month_start(month: date) -> _Start:
+    return _Start(month, month_and_year(month), opens_year=False, year_closed=False, date_locked=False)
 
 
 def _years(starts: Sequence[_Start]) -> Iterator[str]:
@@ -171,13 +176,3 @@ def _reading(erp_id: str, period: _Period, window: PostingWindow) -> PeriodReadi
         ),
         erp_changed_at=window.changed_at,
     )
-
-
-def _calendar_months(span: DateSpan) -> list[tuple[_Start, date]]:
-    months = []
-    first = month_of(span.first)
-    while first <= span.last:
-        last = month_end(first)
-        months.append((_Start(first, month_and_year(first), False, False, False), last))
-        first = next_month(first)
-    return months
