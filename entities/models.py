@@ -111,6 +111,9 @@ class WorkCalendar(models.Model):
             models.CheckConstraint(condition=Q(code__regex=CODE_PATTERN), name="calendar_code_is_plain")
         ]
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class CalendarDay(models.Model):
     """A day set by hand in one calendar: an extra day off, or an extra working day."""
@@ -151,6 +154,9 @@ class Connection(models.Model):
                 name="connection_stale_after_interval",
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the connection; raises UnknownFactKind for a kind of ERP that no class is registered for."""
@@ -249,6 +255,9 @@ class LegalEntity(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Membership(models.Model):
     """The role of one person for one group (and all below it) or one entity."""
@@ -310,3 +319,6 @@ class SavedView(models.Model):
                 condition=Q(is_start=True, deleted_at=None),
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.name
