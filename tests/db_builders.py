@@ -76,18 +76,15 @@ def save_sample_group(
 
     `own_n` gives entities a working day of their own; without `policy` there is no deadline at all.
     """
-    groups: dict[str, Group] = {}
-    for node in GROUPS:
-        parent = groups.get(node.parent)
-        path = f"{parent.path if parent else ''}{node.code}/"
-        groups[node.code] = Group.objects.create(code=node.code, name=node.name, parent=parent, path=path)
+    groups = _save_groups()
     cast = tuple(cast)
-    calendars = {
-        code: WorkCalendar.objects.create(
+    made_calendars = WorkCalendar.objects.bulk_create(
+        WorkCalendar(
             code=code, name=CALENDARS.get(code, code), country=code, subdivision="ENG" if code == "GB" else ""
         )
-        for code in {who.country for who in cast}
-    }
+        for code in sorted({who.country for who in cast})
+    )
+    calendars = {each.code: each for each in made_calendars}
     connection = Connection.objects.create(
         name="meridian-prod",
         kind="finops",
@@ -109,14 +106,13 @@ def save_sample_group(
             on_hold_counts_as_closed=on_hold_counts,
             set_at=AGREED_AT,
         )
-    people: dict[str, Person] = {}
-    saved = SampleGroup(connection)
-    for who in cast:
-        if who.owner not in people:
-            people[who.owner] = Person.objects.create(
-                email=f"{who.owner.replace(' ', '.').lower()}@meridian.test", name=who.owner
-            )
-        saved.entities[who.code] = LegalEntity.objects.create(
+    owners = Person.objects.bulk_create(
+        Person(email=f"{name.replace(' ', '.').lower()}@meridian.test", name=name)
+        for name in dict.fromkeys(who.owner for who in cast)
+    )
+    people = {each.name: each for each in owners}
+    entities = LegalEntity.objects.bulk_create(
+        LegalEntity(
             code=who.code,
             name=who.name,
             country=who.country,
@@ -127,15 +123,18 @@ def save_sample_group(
             connection=connection,
             erp_id=who.code.lower(),
         )
-        if who.code == USRT.code and policy:
-            AgreedDate.objects.create(
-                entity=saved.entities[who.code],
-                reporting_month=MAY,
-                due_on=date(2026, 6, 11),
-                reason="new warehouse system",
-                agreed_by="R. Bell",
-                set_at=AGREED_AT,
-            )
+        for who in cast
+    )
+    saved = SampleGroup(connection, {each.code: each for each in entities})
+    if USRT.code in saved.entities and policy:
+        AgreedDate.objects.create(
+            entity=saved.entities[USRT.code],
+            reporting_month=MAY,
+            due_on=date(2026, 6, 11),
+            reason="new warehouse system",
+            agreed_by="R. Bell",
+            set_at=AGREED_AT,
+        )
     for code, n in (own_n or {}).items():
         own = DeadlinePolicy.objects.create(
             code=f"{code}-CLOSE", name=f"{code} close", entity=saved.entities[code]
@@ -144,6 +143,30 @@ def save_sample_group(
             policy=own, number=1, rule="workday", n=n, first_is=first_is, set_at=AGREED_AT
         )
     return saved
+
+
+def _save_groups() -> dict[str, Group]:
+    """Save the tree of groups, one level after another; by code."""
+    groups: dict[str, Group] = {}
+    for level in ([node for node in GROUPS if not node.parent], [node for node in GROUPS if node.parent]):
+        made = Group.objects.bulk_create(
+            Group(
+                code=node.code,
+                name=node.name,
+                parent=groups.get(node.parent),
+                path=f"{groups[node.parent].path if node.parent else ''}{node.code}/",
+            )
+            for node in level
+        )
+        groups |= {each.code: each for each in made}
+    return groups
+
+
+def save_worked_example() -> SampleGroup:
+    """Save the sample group and record its reads up to 12 June 2026 noon."""
+    group = save_sample_group()
+    record_worked_example(group)
+    return group
 
 
 def record_worked_example(group: SampleGroup) -> None:

@@ -10,13 +10,14 @@ from tests.alerts.evaluations import read_and_evaluate, save_group_with_recipien
 from tests.alerts.mail.mail_scenarios import BASE_URL, MailScenario, send_waiting
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import SampleGroup
+from tests.saved_once import saved_once
 from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
 def meridian() -> SampleGroup:
     """Rosa is finance of the cast, Paul of the UK; Sanne owns EU DTC BV and may see it."""
-    return save_group_with_recipients()
+    return saved_once(save_group_with_recipients)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def alerted_group(meridian: SampleGroup) -> SampleGroup:
 @pytest.fixture
 def mail_scenario(mails_leave: None) -> MailScenario:
     """The scenario of the mails begins, and mails leave."""
-    return MailScenario()
+    return saved_once(MailScenario)
 
 
 @pytest.fixture

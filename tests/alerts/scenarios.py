@@ -10,7 +10,7 @@ from alerts.models import Delivery, DeliveryLine
 from closing.facts.base import NativePeriodFacts
 from entities.models import Membership
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.db_builders import SampleGroup, save_person, save_worked_example
 
 # On 15 June EU DTC BV is 6 days late; US Retail Inc is on hold, and on the 17th over the line as well.
 ALERTED_AT = utc("2026-06-15 12:00")
@@ -36,8 +36,7 @@ def evaluate_around_read(
 
 def save_eu_dtc_alert() -> SampleGroup:
     """The worked example until EU DTC BV alerts on 15 June; deliveries wait for its owner and finance."""
-    group = save_sample_group()
-    record_worked_example(group)
+    group = save_worked_example()
     join(group)
     evaluate_around_read(group, ALERTED_AT)
     return group

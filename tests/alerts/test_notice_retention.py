@@ -28,6 +28,7 @@ from tests.alerts.evaluations import (
 )
 from tests.builders import CLOSED, OPEN, utc
 from tests.db_builders import SampleGroup
+from tests.saved_once import saved_once
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -70,7 +71,7 @@ def words(as_of: datetime) -> list[str]:
 
 
 def test_old_notices_go_with_their_messages() -> None:
-    save_alerts()
+    saved_once(save_alerts)
     Trouble.objects.create(
         channel="email", refused=False, words="x", began_at=NOW - 40 * DAY, ended_at=NOW - 39 * DAY
     )
@@ -94,7 +95,7 @@ def test_old_notices_go_with_their_messages() -> None:
 
 @pytest.mark.slow
 def test_what_is_not_over_keeps_its_notices_and_brings_none_anew() -> None:
-    save_alerts()
+    saved_once(save_alerts)
     delete_old_notices(NOW, keep=KEEP)
     assert ("alert", "USRT", 1) in notices()
     assert evaluate_and_list_notices(NOW, list(NoticeKind)) == []
@@ -115,7 +116,7 @@ def test_what_is_over_goes_and_is_not_raised_again() -> None:
 
 
 def test_the_proof_agrees_before_and_after() -> None:
-    save_alerts()
+    saved_once(save_alerts)
     assert words(NOW) == []
     expected = reconcile(NOW).expected
     delete_old_notices(NOW, keep=KEEP)
@@ -130,7 +131,7 @@ def test_the_proof_agrees_before_and_after() -> None:
 
 @pytest.mark.slow
 def test_the_proof_still_misses_an_alert_that_had_to_be_kept() -> None:
-    save_alerts()
+    saved_once(save_alerts)
     delete_old_notices(NOW, keep=KEEP)
     kept = Notice.objects.filter(
         kind="alert", period__entity__code="NLDT", raised_at__gte=utc("2026-06-25 00:00")
@@ -167,7 +168,7 @@ def test_an_outage_that_goes_on_keeps_its_notice(meridian: SampleGroup) -> None:
 
 
 def test_the_command_counts_and_does(settings: Settings) -> None:
-    save_alerts()
+    saved_once(save_alerts)
     now = database_clock()
     settings.KEEP_NOTICES, settings.PACK_READS_AFTER = now - utc("2026-06-25 00:00"), timedelta(days=7)
     Session.objects.create(session_key="old", session_data="", expire_date=now - DAY)

@@ -14,20 +14,20 @@ from tests.board.page_client import signed_in
 from tests.db_builders import (
     BUSY_GROUP_AT,
     SampleGroup,
-    record_worked_example,
     save_busy_group,
     save_person,
     save_sample_group,
+    save_worked_example,
 )
+from tests.saved_once import saved_once
+from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
 def meridian(db: None, clock: SettableClock) -> SampleGroup:
     """The group of the worked example has its readings up to 12 June 2026, and the clock stands there."""
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
+    return saved_once(save_worked_example)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def rosa(meridian: SampleGroup) -> Client:
 @pytest.fixture
 def rosa_in_busy_group(db: None, clock: SettableClock) -> Client:
     """Rosa Bell is signed in to the busy group of twelve entities, on 17 June 2026."""
-    save_busy_group()
+    saved_once(save_busy_group)
     clock.at = BUSY_GROUP_AT
     return signed_in(save_person())
 
@@ -47,11 +47,13 @@ def rosa_in_busy_group(db: None, clock: SettableClock) -> Client:
 @pytest.fixture
 def unread_group(db: None) -> SampleGroup:
     """The four entities have policies and owners, and no reading yet."""
-    return save_sample_group()
+    return saved_once(save_sample_group)
 
 
 @pytest.fixture
-def access_scenario(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[AccessScenario]:
+def access_scenario(
+    migrated_database: str, stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[AccessScenario]:
     """The whole group of the matrix of access stands in a database of the test's own."""
-    with django_db_blocker.unblock(), access_groups.world(WHOLE, migrated_database) as scenario:
+    with django_db_blocker.unblock(), access_groups.world(WHOLE, stories) as scenario:
         yield scenario

@@ -36,6 +36,7 @@ from tests.board.access_groups import (
     AccessScenario,
     Answer,
 )
+from tests.scenario_databases import ScenarioDatabases
 
 # Everything is asked before the first test, by one worker.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
@@ -459,13 +460,16 @@ class Scope:
     ],
 )
 def answers(
-    request: pytest.FixtureRequest, migrated_database: str, django_db_blocker: DjangoDbBlocker
+    request: pytest.FixtureRequest,
+    migrated_database: str,
+    stories: ScenarioDatabases,
+    django_db_blocker: DjangoDbBlocker,
 ) -> dict[Asked, Answer]:
     """What these people get at every address, in every world."""
     found: dict[Asked, Answer] = {}
     with django_db_blocker.unblock():
         for name in (access_groups.ALONE, access_groups.UK, WHOLE):
-            with access_groups.world(name, migrated_database) as world:
+            with access_groups.world(name, stories) as world:
                 for who in request.param.people:
                     if name in {WHOLE, SEES.get(who)}:
                         found |= dict(everything(world, who, request.param))

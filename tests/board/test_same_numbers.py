@@ -52,6 +52,7 @@ from tests.db_builders import (
 )
 from tests.hypothesis_profiles import examples
 from tests.sample_entities import TWELVE_ENTITIES
+from tests.saved_once import saved_once
 
 LONDON = ZoneInfo("Europe/London")
 STATES = {text: state.value for state, text in labels.STATE_LABELS.items()}
@@ -203,7 +204,7 @@ def busy() -> datetime:
 def test_every_door_tells_the_same(
     group: Callable[[], datetime], query: str, moment: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = group()
+    now = saved_once(group)
     monkeypatch.setattr("board.web.board_request.now", lambda: now)
     rosa, client = save_person(), Client()
     client.force_login(rosa)

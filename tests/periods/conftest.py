@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from entities.models import LegalEntity, Person
-from tests.db_builders import SampleGroup, record_worked_example, save_person, save_sample_group
+from tests.db_builders import SampleGroup, save_person, save_worked_example
 from tests.periods.model_builders import policy, save_four_entities, top_group, workday
+from tests.saved_once import saved_once
 
 
 @pytest.fixture
@@ -20,9 +21,7 @@ def entities() -> dict[str, LegalEntity]:
 @pytest.fixture
 def meridian() -> SampleGroup:
     """The cast has gone through the worked example."""
-    group = save_sample_group()
-    record_worked_example(group)
-    return group
+    return saved_once(save_worked_example)
 
 
 @pytest.fixture

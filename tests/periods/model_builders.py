@@ -11,6 +11,7 @@ from entities.group_tree import save_group
 from entities.models import Group, LegalEntity, WorkCalendar
 from periods.models import DeadlinePolicy, FiscalPeriod, PeriodDeadline, PolicyVersion
 from tests import sample_entities
+from tests.saved_once import saved_once
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 _keys = count(1)
@@ -53,6 +54,10 @@ def entity(who: sample_entities.SampleEntity, group: Group, **fields: Any) -> Le
 
 def save_four_entities() -> dict[str, LegalEntity]:
     """The four entities of the worked example, by code."""
+    return saved_once(_save_four_entities)
+
+
+def _save_four_entities() -> dict[str, LegalEntity]:
     standing = groups()
     return {who.code: entity(who, standing[who.group]) for who in sample_entities.FOUR_ENTITIES}
 

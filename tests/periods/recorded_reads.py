@@ -15,6 +15,7 @@ from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
 from periods.recording.store import RecordingResult, record_readings
 from tests.builders import CLOSED, MAY_DAYS, OPEN, utc
 from tests.periods.model_builders import policy, save_four_entities, top_group, workday
+from tests.saved_once import saved_once
 
 SPAN = DateSpan(date(2026, 1, 1), date(2026, 12, 31))
 APRIL_DAYS = DateSpan(date(2026, 4, 1), date(2026, 4, 30))
@@ -23,6 +24,10 @@ LEASE = timedelta(minutes=3)
 
 def connect_four_entities() -> tuple[Connection, dict[str, LegalEntity]]:
     """The four entities in one Finance & Operations connection, due on the 6th working day after period end."""
+    return saved_once(_connect_four_entities)
+
+
+def _connect_four_entities() -> tuple[Connection, dict[str, LegalEntity]]:
     source = Connection.objects.create(
         name="meridian-finops",
         kind="finops",

@@ -33,6 +33,7 @@ from tests.alerts.scenarios import (
 from tests.board.page_client import signed_in
 from tests.builders import utc
 from tests.db_builders import SampleGroup, save_person
+from tests.saved_once import saved_once
 from tests.settable_clock import SettableClock
 
 Role = Membership.Role
@@ -51,7 +52,7 @@ def clock_after_alert(clock: SettableClock, settings: Settings) -> SettableClock
 @pytest.fixture
 def alerted_meridian(db: None) -> SampleGroup:
     """EU DTC BV is over the alert line, and its alert has been raised."""
-    return save_eu_dtc_alert()
+    return saved_once(save_eu_dtc_alert)
 
 
 @pytest.fixture(params=[SIGNED.kind, UNKNOWN])
@@ -72,12 +73,17 @@ def extra_notice(
 
 
 @pytest.fixture
-def rosa_after_two_alerts(alerted_meridian: SampleGroup, clock_after_alert: SettableClock) -> Client:
+def rosa_after_two_alerts(db: None, clock_after_alert: SettableClock) -> Client:
     """Rosa Bell is signed in on 17 June 2026, when US Retail Inc is over the alert line too."""
-    mark_deliveries_sent(ALERTED_AT)
-    evaluate_around_read(alerted_meridian, utc("2026-06-17 12:00"))
+    saved_once(_save_two_alerts)
     clock_after_alert.at = utc("2026-06-17 12:01")
     return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
+
+
+def _save_two_alerts() -> None:
+    group = save_eu_dtc_alert()
+    mark_deliveries_sent(ALERTED_AT)
+    evaluate_around_read(group, utc("2026-06-17 12:00"))
 
 
 @pytest.fixture
@@ -96,6 +102,10 @@ def nadia_in_unread_group(unread_group: SampleGroup) -> Client:
 def closed_and_silent_group(db: None, clock: SettableClock) -> None:
     """The United Kingdom and then all entities have closed; half an hour later the ERP falls silent."""
     clock.at = SILENT_AT + timedelta(minutes=1)
+    saved_once(_save_closed_and_silent_group)
+
+
+def _save_closed_and_silent_group() -> None:
     group = save_group_with_recipients()
     read_and_evaluate(group, GROUP_CLOSED_AT)
     read_and_evaluate(group, GROUP_CLOSED_AT + HOLD_DOWN)

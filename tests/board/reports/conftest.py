@@ -1,4 +1,4 @@
-"""A year of closes that a module's tests share, and the days on which the reports are looked at."""
+"""A year of closes that all tests share, and the days on which the reports are looked at."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests.board.page_client import signed_in
-from tests.board.reports.year_of_closes import YEAR_AT, shared_year_of_closes
+from tests.board.reports.year_of_closes import YEAR_AT, save_year_of_closes
 from tests.builders import CLOSED, ON_HOLD, OPEN, utc
-from tests.db_builders import SampleGroup, save_person
+from tests.db_builders import SampleGroup, save_person, save_worked_example
+from tests.saved_once import saved_once
+from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
 
 
 @pytest.fixture(scope="module")
-def year(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[SampleGroup]:
-    """A group has twelve months of history, made once for a module; each test writes in a savepoint."""
-    with django_db_blocker.unblock(), shared_year_of_closes() as group:
+def year(
+    migrated_database: str, stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[SampleGroup]:
+    """A group has twelve months of history, in a copy of the run's one for a module; each test is rolled back."""
+    with django_db_blocker.unblock(), stories.copied(save_year_of_closes) as group:
         yield group
 
 
@@ -37,10 +41,15 @@ def clock_on_15_june(clock: SettableClock) -> SettableClock:
 
 
 @pytest.fixture
-def meridian_on_15_june(meridian: SampleGroup, clock_on_15_june: SettableClock) -> SampleGroup:
+def meridian_on_15_june(db: None, clock_on_15_june: SettableClock) -> SampleGroup:
     """The worked example has a fresh reading on 15 June 2026, which brings no news."""
-    meridian.read("2026-06-15 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
-    return meridian
+    return saved_once(_save_worked_example_until_15_june)
+
+
+def _save_worked_example_until_15_june() -> SampleGroup:
+    group = save_worked_example()
+    group.read("2026-06-15 11:58", {"UKHC": CLOSED, "UKRT": CLOSED, "USRT": ON_HOLD, "NLDT": OPEN})
+    return group
 
 
 @pytest.fixture

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
-
-from django.db import transaction
 
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end, next_month
@@ -52,14 +48,6 @@ def save_year_of_closes(months: int = 12) -> SampleGroup:
         month = next_month(month)
     _may(group)
     return group
-
-
-@contextmanager
-def shared_year_of_closes() -> Iterator[SampleGroup]:
-    """The year in a transaction that is rolled back: each test of a file starts from it in a savepoint."""
-    with transaction.atomic():
-        yield save_year_of_closes()
-        transaction.set_rollback(True)
 
 
 def _close(group: SampleGroup, month: date) -> None:

@@ -8,11 +8,16 @@ from django.test import Client
 from tests.board.page_client import signed_in
 from tests.builders import OPEN
 from tests.db_builders import save_person, save_sample_group
+from tests.saved_once import saved_once
 from tests.settable_clock import SettableClock
 
 
 @pytest.fixture
 def rosa_since_silence(db: None, clock: SettableClock) -> Client:
     """Rosa Bell is signed in; the ERP has been silent since 21:00 London time on the day before the deadline."""
-    save_sample_group().read("2026-06-08 20:00", dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN))
+    saved_once(_save_silent_group)
     return signed_in(save_person())
+
+
+def _save_silent_group() -> None:
+    save_sample_group().read("2026-06-08 20:00", dict.fromkeys(("UKHC", "UKRT", "USRT", "NLDT"), OPEN))

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.periods.events import ChangingGroup, own_copy
+from tests.periods.events import ChangingGroup
 from tests.periods.snapshot import imbalance_annotation
+from tests.scenario_databases import ScenarioDatabases
 
 
 @pytest.fixture
-def changing_group(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
+def changing_group(
+    migrated_database: str, stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[ChangingGroup]:
     """A test has a changing group of its own."""
-    with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield ChangingGroup()
+    with django_db_blocker.unblock(), stories.copied(ChangingGroup) as group:
+        yield group
 
 
 @pytest.fixture(scope="module")
-def shared_group(migrated_database: str, django_db_blocker: DjangoDbBlocker) -> Iterator[ChangingGroup]:
+def shared_group(
+    migrated_database: str, stories: ScenarioDatabases, django_db_blocker: DjangoDbBlocker
+) -> Iterator[ChangingGroup]:
     """All tests of a module change one group: each counts from its own first look, whatever the others wrote."""
-    with django_db_blocker.unblock(), own_copy(migrated_database):
-        yield ChangingGroup()
+    with django_db_blocker.unblock(), stories.copied(ChangingGroup) as group:
+        yield group
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from periods.snapshot.builder import take_snapshots
 from periods.snapshot.closed_months import closed_months
 from tests.builders import CLOSED, NOT_UNDERSTOOD, ON_HOLD, OPEN, utc
 from tests.db_builders import SampleGroup, save_busy_group, save_sample_group
+from tests.saved_once import saved_once
 
 pytestmark = pytest.mark.django_db
 
@@ -56,12 +57,12 @@ def judged(at: str) -> dict[tuple[str, date], bool]:
     ],
 )
 def test_it_agrees_with_the_snapshot_at_any_moment(at: str) -> None:
-    save_busy_group()
+    saved_once(save_busy_group)
     assert counted(at) == judged(at)
 
 
 def test_something_is_closed_in_that_story() -> None:
-    save_busy_group()
+    saved_once(save_busy_group)
     assert sum(counted("2026-06-17 09:42").values()) > 10
 
 
@@ -106,7 +107,7 @@ def test_what_is_missing_not_understood_or_stale_is_not_closed() -> None:
 
 
 def test_the_number_of_statements_is_fixed() -> None:
-    save_busy_group()
+    saved_once(save_busy_group)
     pairs = list(LegalEntity.objects.values_list("id", "group__path"))
     for some in (pairs[:1], pairs):
         with CaptureQueriesContext(connection) as ran:
