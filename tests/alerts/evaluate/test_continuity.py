@@ -141,6 +141,7 @@ def test_a_gap_begins_a_new_span_and_past_moments_stay_explained() -> None:
     assert evaluating_since(EvaluationContext(back + 7 * MINUTE)) is None
 
 
+@pytest.mark.slow
 def test_the_upgrade_makes_spans_of_the_claimed_ticks(live_database: str) -> None:
     executor = MigrationExecutor(database)
     executor.migrate([("alerts", "0007_silences"), ("periods", "0005_news_of_names")])

@@ -10,10 +10,10 @@ from closing.calendar.months import month_end
 from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.period_remarks import OverdueReason
+from closing.facts.period_remarks import OverdueReason, RemarkKind
 from closing.facts.readings import GapReason, ReadGap
 from entities.models import CalendarDay, Connection, LegalEntity, Person, WorkCalendar
-from periods.models import PolicyVersion, SyncAttempt
+from periods.models import FiscalPeriod, PolicyVersion, Remark, SyncAttempt
 from periods.recording.attempts import AttemptResult, begin_attempt, finish_attempt
 from periods.remarks import (
     acknowledge,
@@ -57,6 +57,21 @@ CLOSED_AFTER = (9, 9, 12, 9, 8, 10, 13, 9, 9, 11, 9, 9)
 def rosa() -> Person:
     """Group finance, saved once."""
     return Person.objects.filter(email="rosa.bell@meridian.test").first() or save_person()
+
+
+def save_notes(by: Person, entity: LegalEntity, count: int, first_at: datetime) -> None:
+    """Save so many notes on an entity's May in one statement, one a second: "Note 0" first."""
+    period = FiscalPeriod.objects.get(entity=entity, reporting_month=MAY)
+    Remark.objects.bulk_create(
+        Remark(
+            period=period,
+            kind=RemarkKind.NOTE.value,
+            text=f"Note {number}",
+            by=by,
+            at=first_at + timedelta(seconds=number),
+        )
+        for number in range(count)
+    )
 
 
 def read(

@@ -465,8 +465,7 @@ def test_a_page_that_waits_for_its_first_reading_loads_itself_when_it_is_in(cloc
 
 def test_a_very_long_history_is_cut_with_a_link_to_all(writer: Client, meridian: SampleGroup) -> None:
     by = save_person("kim.x@meridian.test", "Kim")
-    for number in range(105):
-        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT + timedelta(seconds=number - 200))
+    stories.save_notes(by, meridian.entities["NLDT"], 105, WORKED_EXAMPLE_AT - timedelta(seconds=200))
     short = html(writer.get("/entities/NLDT/"))
     assert "Note 104" in short
     assert "Note 0<" not in short

@@ -10,9 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from entities.models import LegalEntity
-from periods.remarks import add_note
-from tests.board.entity.entity_scenarios import twelve_closes_of_all
-from tests.builders import CLOSED, MAY, OPEN, WORKED_EXAMPLE_AT
+from tests.board.entity.entity_scenarios import save_notes, twelve_closes_of_all
+from tests.builders import CLOSED, OPEN, WORKED_EXAMPLE_AT
 from tests.db_builders import record_worked_example, save_person, save_sample_group
 
 
@@ -38,15 +37,15 @@ def test_the_statements_do_not_grow_with_history_or_entities(
 
     by = save_person("kim.x@meridian.test", "Kim")
     states = dict.fromkeys(meridian.entities, OPEN)
-    for number in range(40):
-        add_note(by, "NLDT", MAY, f"Note {number}", WORKED_EXAMPLE_AT + timedelta(seconds=number))
+    like = meridian.entities["NLDT"]
+    save_notes(by, like, 40, WORKED_EXAMPLE_AT)
+    for number in range(12):
         meridian.read(
             WORKED_EXAMPLE_AT + timedelta(minutes=number), states | {"NLDT": (CLOSED, OPEN)[number % 2]}
         )
     twelve_closes_of_all(meridian)
-    like = meridian.entities["NLDT"]
-    for number in range(30):
-        LegalEntity.objects.create(
+    LegalEntity.objects.bulk_create(
+        LegalEntity(
             code=f"X{number}",
             name=f"Extra {number}",
             country="NL",
@@ -56,6 +55,8 @@ def test_the_statements_do_not_grow_with_history_or_entities(
             connection=like.connection,
             erp_id=f"x{number}",
         )
+        for number in range(30)
+    )
     monkeypatch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT + timedelta(hours=2))
     many = statements(rosa, "/entities/NLDT/?month=2026-05")
     assert len(many) == len(few)

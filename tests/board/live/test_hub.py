@@ -206,12 +206,15 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(
     hear(story)
 
 
-def test_nothing_listens_any_more_once_the_last_browser_has_left(live_meridian: SampleGroup) -> None:
+@pytest.mark.parametrize("step", [pytest.param(4, marks=pytest.mark.slow), 20])
+def test_nothing_listens_any_more_once_the_last_browser_has_left(
+    live_meridian: SampleGroup, step: int
+) -> None:
     """Whenever it leaves: a cancellation that comes while Redis is being connected was lost, one time in twenty."""
 
     async def story(in_thread: Callable[..., Awaitable[Any]]) -> None:
         rosa = await in_thread(save_person)
-        for turn in range(0, 120, 4):
+        for turn in range(0, 120, step):
             listener = Listener(await in_thread(lambda: opened(rosa)))
             listening = asyncio.create_task(listener.listen())
             while not listener.told:

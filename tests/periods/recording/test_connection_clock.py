@@ -7,9 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from alerts.evaluate.run import run_evaluation
@@ -141,7 +143,7 @@ def another_connection(name: str = "lowlands") -> Connection:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_a_clock_says_what_the_attempts_say(seed: int) -> None:
     group = save_sample_group()
     story = Story(
@@ -236,13 +238,16 @@ DOORS: dict[str, Callable[[list[Connection], list[int]], object]] = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", DOORS)
-def test_no_look_up_grows_with_the_attempts(door: str) -> None:
+def test_no_look_up_grows_with_the_attempts() -> None:
     group = save_sample_group()
     connections = fill(group, 20_000)
     entities = [entity.pk for entity in group.entities.values()]
-    looked_at = attempts_looked_at(lambda: DOORS[door](connections, entities))
-    assert looked_at <= LOOKS_AT
+    looked_at = {}
+    for name, look_up in DOORS.items():
+        with transaction.atomic():
+            looked_at[name] = attempts_looked_at(partial(look_up, connections, entities))
+            transaction.set_rollback(True)
+    assert max(looked_at.values()) <= LOOKS_AT, looked_at
 
 
 @pytest.mark.django_db
@@ -260,6 +265,7 @@ def test_a_read_looks_at_no_more_attempts_after_years() -> None:
 # --- the upgrade --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_upgrade_fills_the_clocks_from_the_attempts(live_database: str) -> None:
     group = save_sample_group()
     story = Story(random.Random(7), group, [group.connection, another_connection()], utc("2026-06-02 12:00"))
