@@ -34,6 +34,7 @@ from tests.guards.recorded_responses import (
     RecordedResponses,
     asking,
     move_the_clock,
+    nothing_is_news,
     own_story,
     signed_in,
 )
@@ -104,6 +105,7 @@ def test_the_bytes_of_the_full_story(
     """Every address, as everybody, with everything that is the matter with somebody."""
     move_the_clock(FULL_AT)
     story = save_full_scenario()
+    nothing_is_news()
     people: dict[str, Person | None] = {
         FINANCE: story.finance,
         OWNER: story.owner,
@@ -182,6 +184,7 @@ def test_the_bytes_of_a_year(recorded_responses: RecordedResponses) -> None:
     """Twelve months with an April that was opened again; the alerts are raised and sent at the end."""
     move_the_clock(YEAR_AT)
     save_year_of_closes()
+    nothing_is_news()
     finance = signed_in(_rosa())
     for name in ("scoreboard", "matrix", "calendar", "past_deadline", "wall"):
         for query in ("", "?month=2025-12", "?at=2026-03-04"):
@@ -203,6 +206,7 @@ def test_the_bytes_of_the_states(recorded_responses: RecordedResponses) -> None:
         with own_story():
             recorded_responses.about = f"{state.__name__} "
             move_the_clock(state())
+            nothing_is_news()
             finance = signed_in(_rosa())
             for name in ("scoreboard", "past_deadline", "wall", "export_board_csv"):
                 recorded_responses.get(FINANCE, finance, reverse(name))
