@@ -7,6 +7,7 @@ of it (`story`) or an empty one (`own_database`), which is dropped. One server o
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -39,23 +40,35 @@ from tests.faults.outbox_helpers import save_late_group
 from tests.scenario_databases import Build, ScenarioDatabases
 
 
+@pytest.fixture(scope="session")
+def launched_chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """One Chromium for this process, and Playwright's event loop, which tests without a browser do not see."""
+    program = ensure()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+        browser.close()
+
+
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One Chromium for the tests of a file.
+def chromium(launched_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """The Chromium of this process, for the tests of a file.
 
     Playwright keeps an event loop in this thread: Django would refuse the builders' synchronous database calls, and
-    gives code beside a loop connections of its own. Hence the variable. Loop and variable end with the file, because
-    both would break other tests of this process.
+    gives code beside a loop connections of its own. Hence the variable. Loop and variable are there for the file
+    only, because both would break other tests of this process.
     """
-    program = ensure()
+    browser, loop = launched_chromium
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    asyncio._set_running_loop(loop)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-            yield browser
-            browser.close()
-            connections.close_all()
+        yield browser
+        connections.close_all()
     finally:
+        asyncio._set_running_loop(None)
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
