@@ -5,6 +5,7 @@ Fixtures of one folder's tests stand in that folder's conftest.py.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import client
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
@@ -34,6 +36,19 @@ def pytest_configure() -> None:
     settings.WHITENOISE_AUTOREFRESH = (
         True  # else each test client looks for all static files before its first request
     )
+    # The test client copies the context of each template for `response.context`, at which no test looks.
+    client.store_rendered_templates = lambda *_, **__: None  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the garbage collector what the collection of the tests makes, all of which stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
