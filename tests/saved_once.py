@@ -29,7 +29,7 @@ _SAVED: dict[tuple[str, str], _Saved] = {}
 def saved_once(build: Callable[[], T]) -> T:
     """The result of a builder whose rows stand in the database as if it had just run there.
 
-    Where there are rows already, or no transaction, the builder itself runs.
+    What is built outside of a transaction, or beside other rows, is not kept.
     """
     key = str(connection.settings_dict["NAME"]), f"{build.__module__}.{build.__qualname__}"
     if not connection.in_atomic_block:
