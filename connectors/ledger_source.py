@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import ReadResult
@@ -16,6 +17,12 @@ class CompanyRef:
 
     erp_id: str
     identity: str = ""
+
+
+def name_key(name: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """The name without case and outer blanks, in one Unicode form; NFKC makes wide and joined letters plain, too."""
+    decomposed = unicodedata.normalize("NFKD" if form == "NFKC" else "NFD", name)
+    return unicodedata.normalize(form, decomposed.casefold()).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from closing.calendar.date_phrases import month_and_year
-from closing.calendar.days import DateSpan
+from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.months import month_begun, month_end, month_of, months_from, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
@@ -33,36 +33,21 @@ class _Start:
     date_locked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Period:
-    """A period with its last day, which is ours where the ERP gives none."""
-
-    start: _Start
-    last: date
-    year: str
-    assumed_end: bool
+# A period with its last day, which is ours where the ERP gives none, its fiscal year and whether the end is assumed.
+_Period = tuple[_Start, date, str, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class PostingWindow:
-    """The one row of generalLedgerSetup."""
-
-    allowed_from: date | None
-    allowed_to: date | None
-    changed_at: datetime | None
-
-
-def posting_window(rows: Sequence[Any]) -> PostingWindow:
+def posting_window(rows: Sequence[Any]) -> tuple[PostingWindowFacts, datetime | None]:
+    """The posting range in the one row of generalLedgerSetup, and when that row changed last."""
     if len(rows) != 1:
         raise CompanyFailed(
             GapReason.BAD_ROW, f"Its general ledger setup has {len(rows)} rows instead of one."
         )
     try:
-        return PostingWindow(
-            allowed_from=date_field(rows[0], "allowPostingFrom"),
-            allowed_to=date_field(rows[0], "allowPostingTo"),
-            changed_at=datetime_field(rows[0], "lastModifiedDateTime"),
+        window = PostingWindowFacts(
+            date_field(rows[0], "allowPostingFrom"), date_field(rows[0], "allowPostingTo")
         )
+        return window, datetime_field(rows[0], "lastModifiedDateTime")
     except InvalidRow as error:
         raise CompanyFailed(GapReason.BAD_ROW, f"Its general ledger setup cannot be read: {error}.") from None
 
@@ -93,7 +78,11 @@ def _starts(rows: Sequence[Any]) -> list[_Start]:
 
 
 def period_readings(
-    erp_id: str, rows: Sequence[Any], window: PostingWindow, span: DateSpan
+    erp_id: str,
+    rows: Sequence[Any],
+    window: PostingWindowFacts,
+    changed_at: datetime | None,
+    span: DateSpan,
 ) -> list[PeriodReading]:
     """The company's periods that touch the span; calendar months where no accounting period has an end.
 
@@ -106,25 +95,38 @@ def period_readings(
             GapReason.EMPTY,
             f"Its accounting periods begin only on {starts[0].first}. Create the fiscal year in Business Central.",
         )
+    periods: list[_Period]
     if starts:
-        periods = [*_ended_periods(starts), *_months_from(starts, span)]
+        # A period ends before the next one begins.
+        pairs = zip(_years(starts), starts, starts[1:], strict=False)
+        periods = [(start, following.first - ONE_DAY, year, False) for year, start, following in pairs]
+        periods += _months_from(starts, span)
     else:
         count = 12 * (span.last.year - span.first.year) + span.last.month - span.first.month + 1
         periods = [
-            _Period(_month_start(month), month_end(month), str(month.year), assumed_end=True)
+            (_month_start(month), month_end(month), str(month.year), True)
             for month in months_from(month_of(span.first), count)
         ]
     return [
-        _reading(erp_id, period, window)
-        for period in periods
-        if period.start.first <= span.last and period.last >= span.first
+        PeriodReading(
+            erp_id=erp_id,
+            erp_key=start.first.isoformat(),
+            calendar="",
+            year=year,
+            name=start.name,
+            span=DateSpan(start.first, last),
+            type=PeriodType.OPERATING,
+            facts=replace(
+                window,
+                year_closed=start.year_closed,
+                date_locked=start.date_locked,
+                assumed_end=assumed_end,
+            ),
+            erp_changed_at=changed_at,
+        )
+        for start, last, year, assumed_end in periods
+        if start.first <= span.last and last >= span.first
     ]
-
-
-def _ended_periods(starts: Sequence[_Start]) -> Iterator[_Period]:
-    """The periods whose end is known, because another one follows."""
-    for year, start, following in zip(_years(starts), starts, starts[1:], strict=False):
-        yield _Period(start, following.first - timedelta(days=1), year, assumed_end=False)
 
 
 def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
@@ -137,7 +139,7 @@ def _months_from(starts: Sequence[_Start], span: DateSpan) -> Iterator[_Period]:
     began = month_begun(next((one.first for one in reversed(starts) if one.opens_year), start.first))
     while start.first <= span.last:
         months = (month.year - began.year) * 12 + month.month - began.month
-        yield _Period(start, month_end(month), str(int(year) + months // 12), assumed_end=True)
+        yield start, month_end(month), str(int(year) + months // 12), True
         month = next_month(month)
         start = _month_start(month)
 
@@ -155,24 +157,3 @@ def _years(starts: Sequence[_Start]) -> Iterator[str]:
     for start in starts:
         year = str(month_begun(start.first).year) if start.opens_year or not year else year
         yield year
-
-
-def _reading(erp_id: str, period: _Period, window: PostingWindow) -> PeriodReading:
-    start = period.start
-    return PeriodReading(
-        erp_id=erp_id,
-        erp_key=start.first.isoformat(),
-        calendar="",
-        year=period.year,
-        name=start.name,
-        span=DateSpan(start.first, period.last),
-        type=PeriodType.OPERATING,
-        facts=PostingWindowFacts(
-            allowed_from=window.allowed_from,
-            allowed_to=window.allowed_to,
-            year_closed=start.year_closed,
-            date_locked=start.date_locked,
-            assumed_end=period.assumed_end,
-        ),
-        erp_changed_at=window.changed_at,
-    )

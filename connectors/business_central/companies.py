@@ -7,8 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from closing.facts.readings import GapReason, ListedCompany
-from connectors.ledger_source import CompanyRef
-from connectors.names import name_key
+from connectors.ledger_source import CompanyRef, name_key
 from connectors.odata.lists import (
     InvalidRow,
     text_field,

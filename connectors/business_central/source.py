@@ -16,8 +16,7 @@ from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.business_central.accounting_periods import period_readings, posting_window
 from connectors.business_central.companies import CompanyFailed, ListedCompanies
-from connectors.ledger_source import CompanyRef, SourceSettings
-from connectors.names import name_key
+from connectors.ledger_source import CompanyRef, SourceSettings, name_key
 from connectors.odata.lists import (
     ODataClient,
     odata_query,
@@ -164,12 +163,12 @@ def _read_company(
     """
     try:
         rows = client.rows(f"{url}/accountingPeriods{_periods_query(span)}")
-        window = posting_window(client.rows(f"{url}/generalLedgerSetup"))
+        window, changed_at = posting_window(client.rows(f"{url}/generalLedgerSetup"))
         any_period = odata_query(select="id,startingDate", top="1")
         keeps_periods = bool(rows or client.rows(f"{url}/accountingPeriods{any_period}"))
     except RequestFailed as error:
         raise _company_failure(error) from None
-    return period_readings(erp_id, rows, window, span), keeps_periods
+    return period_readings(erp_id, rows, window, changed_at, span), keeps_periods
 
 
 def _periods_query(span: DateSpan) -> str:

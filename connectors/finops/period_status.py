@@ -9,7 +9,7 @@ from typing import Any
 
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import InvalidRow, optional_text_field, text_field
 
 StatusKey = tuple[str, str, str]  # calendar, year, period name, each without case

@@ -15,8 +15,7 @@ from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
 from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.finops.period_status import StatusCollector, StatusKey
-from connectors.ledger_source import CompanyRef, SourceSettings
-from connectors.names import name_key
+from connectors.ledger_source import CompanyRef, SourceSettings, name_key
 from connectors.odata.lists import (
     InvalidRow,
     ODataClient,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from connectors.ledger_source import SourceSettings
@@ -15,6 +16,8 @@ from infra.outbound.entra_tokens import NOT_ACCEPTED, ClientCredentials, TokenCa
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from infra.outbound.guarded_transport import TimeBudget
 from infra.outbound.session import OutboundResponse, OutboundSession, RequestLimits
+
+_T = TypeVar("_T")
 
 
 class InvalidRow(Exception):
@@ -205,13 +208,10 @@ def odata_query(**options: str) -> str:
     return "?" + "&".join(parts)
 
 
-def text_literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def or_filter(name: str, values: Iterable[str]) -> str:
     """A filter that chains `or`, because neither product supports `in` everywhere."""
-    return "(" + " or ".join(f"{name} eq {text_literal(value)}" for value in values) + ")"
+    literals = (value.replace("'", "''") for value in values)
+    return "(" + " or ".join(f"{name} eq '{literal}'" for literal in literals) + ")"
 
 
 def _envelope(response: OutboundResponse) -> tuple[list[Any], str | None, int]:
@@ -278,11 +278,7 @@ def bool_field(row: Mapping[str, Any], name: str) -> bool:
 def date_field(row: Mapping[str, Any], name: str) -> date | None:
     """A date of Business Central: yyyy-MM-dd; 0001-01-01 or null means blank (03-erp-contracts fact 8)."""
     value = _field(row, name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise InvalidRow(f"{name} is not a date: {_start_of(value)}")
-    day = _real_date(value, name)
+    day = date.min if value is None else _parsed(value, name, _DATE, date.fromisoformat, "a date")
     return None if day == date.min else day
 
 
@@ -293,9 +289,9 @@ def noon_date_field(row: Mapping[str, Any], name: str) -> date:
     one. Raises InvalidRow for it, and for 1900-01-01, which means blank.
     """
     value = _field(row, name)
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise InvalidRow(f"{name} is not a date: {_start_of(value)}")
-    day = _real_date(value[:10], name)
+    day = _parsed(
+        _parsed(value, name, _INSTANT, str, "a date")[:10], name, _DATE, date.fromisoformat, "a date"
+    )
     if not _NAMES_A_DAY.fullmatch(value[10:]):
         raise InvalidRow(
             f"{name} is {_start_of(value)}, neither noon nor midnight of UTC, so its day is not certain"
@@ -308,17 +304,11 @@ def noon_date_field(row: Mapping[str, Any], name: str) -> date:
 def datetime_field(row: Mapping[str, Any], name: str) -> datetime | None:
     """An instant with its UTC offset; null and the year 1 mean blank."""
     value = _field(row, name)
-    if value is None:
-        return None
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise InvalidRow(f"{name} is not a moment: {_start_of(value)}")
-    try:
-        instant = datetime.fromisoformat(value)
-    except ValueError:
-        raise InvalidRow(f"{name} is not a moment: {_start_of(value)}") from None
-    return None if instant.year == 1 else instant
+    instant = None if value is None else _parsed(value, name, _INSTANT, datetime.fromisoformat, "a moment")
+    return None if instant is None or instant.year == 1 else instant
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -326,11 +316,11 @@ _INSTANT = re.compile(
 _NAMES_A_DAY = re.compile(r"T(00|12):00:00(\.0+)?(Z|[+-]00:00)")
 
 
-def _real_date(value: str, name: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise InvalidRow(f"{name} is not a date: {_start_of(value)}") from None
+def _parsed(value: object, name: str, pattern: re.Pattern[str], read: Callable[[str], _T], what: str) -> _T:
+    if isinstance(value, str) and pattern.fullmatch(value):
+        with suppress(ValueError):
+            return read(value)
+    raise InvalidRow(f"{name} is not {what}: {_start_of(value)}")
 
 
 def _field(row: Mapping[str, Any], name: str) -> Any:
