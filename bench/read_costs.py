@@ -27,7 +27,7 @@ from bench.scratch_databases import database as scratch_database
 from bench.scratch_databases import execute, migrated_template, number
 from connectors.pacing import due_connections
 from entities.models import LegalEntity
-from periods.board_cache.future_dated import next_future_dated
+from periods.board_cache.cache import next_future_dated
 from periods.packing import pack_attempts
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt, finish_attempt
 from periods.snapshot.builder import take_snapshot

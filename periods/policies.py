@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from django.db.models import Q
 
@@ -44,26 +44,6 @@ class EffectivePolicy:
 NO_POLICY = EffectivePolicy()
 
 
-class PolicyFields(NamedTuple):
-    """The fields of one policy version, in the order in which they are read."""
-
-    version_id: int
-    name: str
-    number: int
-    rule: str | None
-    n: int | None
-    n_quarter_end: int | None
-    n_year_end: int | None
-    first_is: int | None
-    cut_off: time | None
-    alert_after_days: int | None
-    lateness_unit: str | None
-    on_hold_counts_as_closed: bool | None
-    ledger_restricted_means_on_hold: bool | None
-    overdue_reason_required: bool | None
-
-
-_FIELDS = ("id", "policy__name", *PolicyFields._fields[2:])
 _T = TypeVar("_T")
 
 
@@ -78,16 +58,9 @@ def effective_policies(
     versions = PolicyVersion.objects.all()
     if as_of is not None:
         versions = versions.filter(Q(set_at__lte=as_of) | Q(number=1))
-    newest = versions.order_by("policy_id", "-number").distinct("policy_id")
-    of_entity: dict[int, PolicyFields] = {}
-    of_group: dict[str, PolicyFields] = {}
-    for entity_id, group_path, *fields in newest.values_list(
-        "policy__entity_id", "policy__group__path", *_FIELDS
-    ):
-        if entity_id is None:
-            of_group[group_path] = PolicyFields(*fields)
-        else:
-            of_entity[entity_id] = PolicyFields(*fields)
+    newest = versions.order_by("policy_id", "-number").distinct("policy_id").select_related("policy__group")
+    of_entity = {version.policy.entity_id: version for version in newest}
+    of_group = {version.policy.group.path: version for version in newest if version.policy.group is not None}
 
     by_path: dict[str, EffectivePolicy] = {}
     effective: dict[int, EffectivePolicy] = {}
@@ -102,7 +75,7 @@ def effective_policies(
     return effective
 
 
-def combine_policies(versions: Iterable[PolicyFields]) -> EffectivePolicy:
+def combine_policies(versions: Iterable[PolicyVersion]) -> EffectivePolicy:
     """Combine versions, the furthest above first; choices that none of them makes have the defaults of 01-domain."""
     policy = NO_POLICY
     for version in versions:
@@ -124,24 +97,26 @@ def build_rule(
     raise ValueError(f"there is no rule {kind!r}")
 
 
-def _over(own: PolicyFields, above: EffectivePolicy) -> EffectivePolicy:
+def _over(own: PolicyVersion, above: EffectivePolicy) -> EffectivePolicy:
     judging = JudgingPolicy(
         alert_after_days=_or(own.alert_after_days, above.judging.alert_after_days),
         unit=above.judging.unit if own.lateness_unit is None else LatenessUnit(own.lateness_unit),
         on_hold_counts_as_closed=_or(own.on_hold_counts_as_closed, above.judging.on_hold_counts_as_closed),
     )
-    options = (
-        _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold),
-        _or(own.overdue_reason_required, above.overdue_reason_required),
-    )
+    restricted = _or(own.ledger_restricted_means_on_hold, above.ledger_restricted_means_on_hold)
+    required = _or(own.overdue_reason_required, above.overdue_reason_required)
     if own.rule is None or own.n is None:
-        return EffectivePolicy(
-            above.rule, above.cut_off, above.version_id, above.name, above.number, judging, *options
+        return replace(
+            above,
+            judging=judging,
+            ledger_restricted_means_on_hold=restricted,
+            overdue_reason_required=required,
         )
     rule = build_rule(
         own.rule, own.n, first_is=own.first_is, n_quarter_end=own.n_quarter_end, n_year_end=own.n_year_end
     )
-    return EffectivePolicy(rule, own.cut_off, own.version_id, own.name, own.number, judging, *options)
+    name, number = own.policy.name, own.number
+    return EffectivePolicy(rule, own.cut_off, own.pk, name, number, judging, restricted, required)
 
 
 def _or(own: _T | None, above: _T) -> _T:

@@ -13,8 +13,9 @@ from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.recipients import GROUP_CLOSE_ROLES
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
-from closing.calendar.months import month_of, next_month, previous_month
-from closing.judging.group_close import last_close_seen_on, last_to_close, working_days_to_close
+from closing.calendar.months import month_end, month_of, next_month, previous_month
+from closing.calendar.workdays import workdays_or_weekdays
+from closing.judging.group_close import last_close_seen_on, last_to_close
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
 from closing.scoreboard.board import group_closed
 from closing.scoreboard.row import Row
@@ -185,7 +186,7 @@ def _notices(closes: Sequence[tuple[_Close, Sequence[Row]]], context: Evaluation
         days = 0
         if row is not None and row.standing.last_closed_on is not None:
             calendar = calendars.get(row.calendar_id or 0)
-            days = working_days_to_close(close.month, row.standing.last_closed_on, calendar)
+            days = workdays_or_weekdays(calendar, month_end(close.month), row.standing.last_closed_on)
         notices.append(
             Notice(
                 kind=NoticeKind.GROUP_CLOSED.value,

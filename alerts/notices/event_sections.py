@@ -11,7 +11,8 @@ from alerts.notices.spec import SectionSpec, shows
 from alerts.sanitize import one_line
 from closing import phrasing
 from closing.calendar.date_phrases import month_and_year
-from closing.judging.group_close import closed_before_month_end, last_to_close
+from closing.calendar.months import month_end
+from closing.judging.group_close import last_to_close
 from closing.judging.notice_rules import NoticeReason
 from closing.phrasing import MomentFormatter
 
@@ -46,7 +47,7 @@ def working_days_unit(event: MultiEntityNotice) -> str:
     if event.notice.days_late:
         days = "day" if event.notice.days_late == 1 else "days"
         return f"working {days} after the end of the month"
-    if closed_before_month_end(event.month, closed_on):
+    if closed_on <= month_end(event.month):
         return "before the month had ended"
     return "before the first working day after the end of the month"
 

@@ -23,6 +23,7 @@ from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.judging.timeline import TimelineDay, timeline
 from closing.scoreboard.row import Row
+from periods.models import PolicyVersion
 from periods.snapshot.period_history import DeadlineVersion, PeriodDetail
 
 MAX_STRIP_DAYS = 45  # days shown before the middle is folded
@@ -68,7 +69,9 @@ def deadline_card(data: PageData, period: PeriodDetail) -> DeadlineCard:
     shown = _days_shown(row, today)
     version = period.deadlines[-1] if period.deadlines else None
     # The rule that gave this deadline may count from another number than the policy in force.
-    first_is = data.first_is if version is None or version.first_is is None else version.first_is
+    rule = version.policy_version if version is not None else None
+    by_workdays = rule is not None and rule.rule == PolicyVersion.Rule.WORKDAY
+    first_is = data.first_is if rule is None or not by_workdays or rule.first_is is None else rule.first_is
     changes = [entry.change for entry in period.changes]
     days = timeline(row, shown, calendar, today=today, first_is=first_is, changes=changes)
     return DeadlineCard(
@@ -190,12 +193,14 @@ def _deadline_end(row: Row) -> str:
 
 def _source(deadline: DeadlineVersion, reader: Reader) -> str:
     """The source of the deadline; policies loaded from a file have no author."""
-    if deadline.agreed_at is not None:  # the explanation has the author and the reason
-        return f"Entered on {_date_text(deadline.agreed_at, reader)}"
-    by = f", set by {deadline.policy_set_by}" if deadline.policy_set_by else ", set"
-    on = f" on {_date_text(deadline.policy_set_at, reader)}" if deadline.policy_set_at else ""
-    return f"Policy “{deadline.policy}”, version {deadline.version}{by if on or deadline.policy_set_by else ''}{on}"
+    if deadline.agreed is not None:  # the explanation has the author and the reason
+        return f"Entered on {_date_text(deadline.agreed.set_at, reader)}"
+    version = deadline.policy_version
+    assert version is not None  # deadline_by_policy_or_agreement
+    by = f" by {version.set_by.name or version.set_by.email}" if version.set_by else ""
+    on = _date_text(version.set_at, reader)
+    return f"Policy “{version.policy.name}”, version {version.number}, set{by} on {on}"
 
 
-def _date_text(moment: datetime | None, reader: Reader) -> str:
-    return full_date(moment.astimezone(reader.zone).date()) if moment is not None else ""
+def _date_text(moment: datetime, reader: Reader) -> str:
+    return full_date(moment.astimezone(reader.zone).date())

@@ -200,9 +200,10 @@ def _deadlines(period: PeriodDetail, board_request: BoardRequest) -> Iterator[Ti
 
 
 def _deadline_source(version: DeadlineVersion) -> str:
-    if version.agreed_by:
-        return f"agreed by {version.agreed_by}{f': {version.reason}' if version.reason else ''}"
-    return f"policy “{version.policy}” version {version.version}"
+    if version.agreed is not None:
+        return f"agreed by {version.agreed.agreed_by}: {version.agreed.reason}"
+    assert version.policy_version is not None  # deadline_by_policy_or_agreement
+    return f"policy “{version.policy_version.policy.name}” version {version.policy_version.number}"
 
 
 def _crossings(period: PeriodDetail, row: Row, data: PageData) -> Iterator[TimelineEvent]:

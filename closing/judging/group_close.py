@@ -1,12 +1,10 @@
-"""The last entity of a group to close a month, and how many working days the close took."""
+"""The last entity of a group to close a month."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
 
-from closing.calendar.months import month_end
-from closing.calendar.workdays import WorkdayCalendar, workdays_or_weekdays
 from closing.scoreboard.row import Row
 
 
@@ -25,24 +23,6 @@ def last_to_close(rows: Sequence[Row]) -> Row | None:
 
 def last_close_seen_on(rows: Sequence[Row]) -> date | None:
     """The day on which the last close was seen, where a day or the days it lies between are known."""
-    return max(filter(None, map(_close_seen_on, rows)), default=None)
-
-
-def _close_seen_on(row: Row) -> date | None:
-    standing = row.standing
-    if standing.last_closed_on is None and standing.closed_between is not None:
-        return standing.closed_between[1]
-    return standing.last_closed_on
-
-
-def closed_before_month_end(month: date, closed_on: date) -> bool:
-    return closed_on <= month_end(month)
-
-
-def working_days_to_close(month: date, closed_on: date, calendar: WorkdayCalendar | None) -> int:
-    """Working days after the end of the month up to and including the day of the last close.
-
-    0 for a close before the first of them, which may be after the month ended. Counts weekdays if the calendar does
-    not cover these days.
-    """
-    return workdays_or_weekdays(calendar, month_end(month), closed_on)
+    standings = [row.standing for row in rows]
+    days = [one.last_closed_on or (one.closed_between and one.closed_between[1]) for one in standings]
+    return max(filter(None, days), default=None)

@@ -219,9 +219,7 @@ def judge(
     today = local_date(moment, tz)
     closed = policy.counts_as_closed(state)
     if today <= period.last and state is not PeriodState.UNKNOWN:
-        due_in = None
-        if deadline is not None and not deadline.passed(moment):
-            due_in = (deadline.due_on - today).days
+        due_in = _days_until(deadline, moment, today)
         return Standing(Level.NOT_DUE, 0, policy.unit, due_in, unconfirmed=unconfirmed, stopped_early=closed)
 
     first, date_unknown, reopened = _lasting_close(history, period, tz)
@@ -265,13 +263,10 @@ def judge_never_read(
     It is UNKNOWN until its deadline has passed, and late and unconfirmed from then on.
     """
     today = local_date(as_of, zone_named(deadline.zone))
-    if not deadline.passed(as_of):
-        return Standing(Level.UNKNOWN, 0, policy.unit, (deadline.due_on - today).days)
-    if today <= period.last:
-        return Standing(Level.UNKNOWN, 0, policy.unit)
-    days_late, unit = lateness(deadline, today, policy.unit, calendar)
-    level = Level.ALERTING if days_late > policy.alert_after_days else Level.LATE
-    return Standing(level, days_late, unit, unconfirmed=True)
+    if not deadline.passed(as_of) or today <= period.last:
+        return Standing(Level.UNKNOWN, 0, policy.unit, _days_until(deadline, as_of, today))
+    verdict = _judge_open(PeriodState.OPEN, deadline, as_of, today, policy, calendar)
+    return Standing(*verdict, unconfirmed=True)
 
 
 def due_as_of(standing: Standing, deadline: Deadline | None, as_of: datetime) -> Standing:
@@ -286,6 +281,11 @@ def due_as_of(standing: Standing, deadline: Deadline | None, as_of: datetime) ->
     return replace(standing, due_in=-1 if deadline.passed(as_of) else days)
 
 
+def _days_until(deadline: Deadline | None, moment: datetime, today: date) -> int | None:
+    """The days until a deadline that has not passed."""
+    return None if deadline is None or deadline.passed(moment) else (deadline.due_on - today).days
+
+
 def _judge_open(
     state: PeriodState,
     deadline: Deadline | None,
@@ -295,9 +295,7 @@ def _judge_open(
     calendar: WorkdayCalendar | None,
 ) -> tuple[Level, int, LatenessUnit, int | None]:
     """Level, days late with their unit, and days until the deadline of a period that is not closed."""
-    due_in = None
-    if deadline is not None and not deadline.passed(moment):
-        due_in = (deadline.due_on - today).days
+    due_in = _days_until(deadline, moment, today)
     if state is PeriodState.UNKNOWN:
         return Level.UNKNOWN, 0, policy.unit, due_in
     if deadline is None:

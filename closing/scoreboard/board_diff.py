@@ -178,15 +178,12 @@ def _state_lost(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
 def _state_known(then: Row, now: Row) -> tuple[ChangeKind, str]:
     """For a row UNKNOWN then. A period closed at its first read may have closed long before (01-domain 1.6)."""
     was, standing = then.standing, now.standing
-    if standing.closed:
-        dated = standing.first_closed_on is not None or standing.closed_between is not None
-        if not was.closed and (was.unconfirmed or dated):
-            return ChangeKind.CLOSED, _closed(now)
-        if was.closed and _closed_anew(then, now):
-            return ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
-    elif reopened := _reopened(then, now):
-        return ChangeKind.REOPENED, reopened
-    elif was.closed:
+    dated = standing.first_closed_on is not None or standing.closed_between is not None
+    if standing.closed and not was.closed and (was.unconfirmed or dated):
+        return ChangeKind.CLOSED, _closed(now)
+    if undone := _undone(then, now):
+        return undone
+    if was.closed and not standing.closed:
         return _BY_STATE[now.state], f"{_word(now)}, it was closed before"
     return ChangeKind.KNOWN, f"no longer unknown: {_word(now)}"
 
@@ -198,34 +195,29 @@ def _same_state(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
     if not _same_period(then, now) or _seen_at(then) == _seen_at(now):
         return None
     # The same state twice, seen by different reads: another state lay in between.
-    if now.standing.closed and _closed_anew(then, now):
-        return ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}"
-    if not now.standing.closed and (reopened := _reopened(then, now)):
-        return ChangeKind.REOPENED, reopened
-    return _BY_STATE[now.state], f"{_word(now)} again, it had changed in between"
+    again = f"{_word(now)} again, it had changed in between"
+    return _undone(then, now) or (_BY_STATE[now.state], again)
 
 
 def _other_state(then: Row, now: Row) -> tuple[ChangeKind, str]:
     if now.standing.closed and not then.standing.closed:
         return ChangeKind.CLOSED, _closed(now)
-    if not now.standing.closed and (reopened := _reopened(then, now)):
-        return ChangeKind.REOPENED, reopened
-    return _BY_STATE[now.state], f"{_word(now)}, it was {_word(then)}"
+    undone = None if now.standing.closed else _undone(then, now)
+    return undone or (_BY_STATE[now.state], f"{_word(now)}, it was {_word(then)}")
 
 
-def _reopened(then: Row, now: Row) -> str:
-    """The reopening since, else ""; a posting window that lay before a new period was no close."""
-    if not now.standing.reopened:
-        return ""
-    if then.standing.closed:
-        return f"reopened, {_word(now)} now"
-    return "" if then.standing.reopened else f"closed and reopened in between, {_word(now)} now"
-
-
-def _closed_anew(then: Row, now: Row) -> bool:
-    """Whether a period that was closed and is closed had been reopened in between."""
-    return now.standing.reopened and (
-        not then.standing.reopened or then.standing.last_closed_on != now.standing.last_closed_on
+def _undone(then: Row, now: Row) -> tuple[ChangeKind, str] | None:
+    """The reopening since, or the close after it; a posting window that lay before a new period was no close."""
+    was, standing = then.standing, now.standing
+    if not standing.reopened:
+        return None
+    if standing.closed:
+        closed_anew = was.closed and (not was.reopened or was.last_closed_on != standing.last_closed_on)
+        return (ChangeKind.CLOSED_AGAIN, f"reopened, and {_closed(now, again=True)}") if closed_anew else None
+    if was.closed:
+        return ChangeKind.REOPENED, f"reopened, {_word(now)} now"
+    return (
+        None if was.reopened else (ChangeKind.REOPENED, f"closed and reopened in between, {_word(now)} now")
     )
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 from time import monotonic
 
+from django.db import connection as database
+
 from entities.models import LegalEntity
 from periods.board_cache.board_draft import BoardDraft, built_board
 from periods.board_cache.cached_board import MAX_VISIBLE_BOARDS, CachedBoard, track_record_length
 from periods.board_cache.change_feed import ChangeEvent, changes_since
-from periods.board_cache.future_dated import next_future_dated
 from periods.snapshot.annotations import row_annotations
 from periods.snapshot.builder import take_tracked
 
@@ -246,6 +247,33 @@ class BoardCache:
             moment = min(moment, before[0])
             ids = _with_more(ids, before[1])
         cached_month.future = moment, ids
+
+
+def next_future_dated(as_of: datetime, month: date, entity_ids: Collection[int] | None) -> datetime | None:
+    """The first moment after `as_of` at which a board of these entities (None: of all) shows more than at `as_of`.
+
+    A snapshot shows rows dated up to its moment, so a cached one must be read again then. None if every clock is
+    right, which is nearly always. Annotations find their own (`Loaded.until`). One query; a state change is dated
+    as the attempt that saw it.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT min(at) FROM (
+                SELECT (SELECT min(started_at) FROM periods_syncattempt
+                        WHERE connection_id = c.id AND started_at > %(as_of)s) AS at
+                FROM entities_connection c
+                UNION ALL SELECT min(set_at) FROM periods_policyversion WHERE set_at > %(as_of)s
+                UNION ALL SELECT min(d.set_at)
+                FROM periods_perioddeadline d JOIN periods_fiscalperiod p ON p.id = d.period_id
+                WHERE d.set_at > %(as_of)s AND p.reporting_month = %(month)s
+                  AND (%(ids)s::bigint[] IS NULL OR p.entity_id = ANY(%(ids)s))
+            ) dated
+            """,
+            {"as_of": as_of, "month": month, "ids": None if entity_ids is None else [*entity_ids]},
+        )
+        earliest: datetime | None = cursor.fetchone()[0]
+        return earliest
 
 
 BOARD_CACHE = BoardCache()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -154,25 +154,24 @@ def _gaps(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[i
         erp_id, assumed = reading.erp_id, reading.facts.assumed_end
         listed[erp_id] = listed.get(erp_id, erp_id in read_result.keep_periods) or not assumed
     listed = {erp_id.lower(): any_listed for erp_id, any_listed in listed.items()}
-    suspicious = _had_listed_periods(
-        [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]
-    )
+    # Companies, now with assumed calendar months, that once had periods listed by the ERP (E16).
+    assumed_ids = [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]
+    listed_before = FiscalPeriod.objects.filter(entity__in=assumed_ids, facts__body__assumed_end=False)
+    suspicious = set(listed_before.values_list("entity_id", flat=True).distinct()) if assumed_ids else set()
     for erp_id, entity in by_erp_id.items():
         if entity.pk not in gaps and (erp_id not in listed or entity.pk in suspicious):
             gaps[entity.pk] = ReadGap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")
     return gaps
 
 
-def _had_listed_periods(entity_ids: list[int]) -> set[int]:
-    """Those of these entities, now with assumed calendar months, that once had periods listed by the ERP (E16)."""
-    if not entity_ids:
-        return set()
-    listed = FiscalPeriod.objects.filter(entity__in=entity_ids, facts__body__assumed_end=False)
-    return set(listed.values_list("entity_id", flat=True).distinct())
-
-
 def _store_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
     """Begin and end read spans where coverage changed; the same coverage again writes nothing."""
+    parameters: dict[str, Any] = {
+        "attempt": attempt.pk,
+        "connection": attempt.connection_id,
+        "covered": covered,
+    }
+    parameters["read_at"] = attempt.started_at
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -186,7 +185,7 @@ def _store_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
                 WHERE open.last_attempt_id IS NULL
                   AND (open.connection_id = %(connection)s) <> (covered.id IS NOT NULL))
             """,
-            {"attempt": attempt.pk, "connection": attempt.connection_id, "covered": covered},
+            parameters,
         )
         cursor.execute(
             """
@@ -194,12 +193,7 @@ def _store_coverage(attempt: SyncAttempt, covered: list[int]) -> None:
             SELECT id, %(connection)s, %(attempt)s, %(read_at)s FROM unnest(%(covered)s::bigint[]) AS covered(id)
             WHERE NOT EXISTS (SELECT FROM periods_readspan WHERE entity_id = covered.id AND last_attempt_id IS NULL)
             """,
-            {
-                "attempt": attempt.pk,
-                "connection": attempt.connection_id,
-                "read_at": attempt.started_at,
-                "covered": covered,
-            },
+            parameters,
         )
 
 
@@ -213,7 +207,9 @@ def _batch(
     batch = staging.StagedBatch()
     targets = _targets(covered)
     by_spelling = {erp_id: targets.get(erp_id.lower()) for erp_id in {reading.erp_id for reading in readings}}
-    facts_of = _facts_of_periods(readings)
+    # What of the facts concerns the period, before anything is compared.
+    distinct = {(id(reading.facts), id(reading.span)): reading for reading in readings}
+    facts_of = {key: reading.facts.for_period(reading.span) for key, reading in distinct.items()}
     facts_ids = _store_facts(cursor, facts_of.values())
     months = months_of_readings(readings)
     endings: dict[object, str] = {}
@@ -252,12 +248,6 @@ def _targets(covered: Sequence[EntityToRead]) -> dict[str, tuple[str, _Choice]]:
         choice = (zone_named(entity.zone), policies[entity.pk].fact_options)
         targets[entity.erp_id.lower()] = (str(entity.pk), choices.setdefault(choice, choice))
     return targets
-
-
-def _facts_of_periods(readings: Sequence[PeriodReading]) -> dict[tuple[int, int], NativePeriodFacts]:
-    """What of the facts concerns the period, by the id() of facts and span, before anything is compared."""
-    distinct = {(id(reading.facts), id(reading.span)): reading for reading in readings}
-    return {key: reading.facts.for_period(reading.span) for key, reading in distinct.items()}
 
 
 def _store_facts(cursor: CursorWrapper, all_facts: Iterable[NativePeriodFacts]) -> dict[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline
@@ -14,7 +15,7 @@ from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState, because_today
 from infra.fast_cursor import fast_cursor
 from periods.lookups import remarks_by_period
-from periods.models import FiscalPeriod, PeriodDeadline, SyncAttempt
+from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline, PolicyVersion, SyncAttempt
 from periods.vanished import is_vanished
 
 
@@ -33,14 +34,8 @@ class DeadlineVersion:
 
     deadline: Deadline
     set_at: datetime
-    policy: str = ""
-    version: int | None = None
-    first_is: int | None = None
-    policy_set_by: str = ""
-    policy_set_at: datetime | None = None
-    agreed_by: str = ""
-    reason: str = ""
-    agreed_at: datetime | None = None
+    policy_version: PolicyVersion | None
+    agreed: AgreedDate | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +130,9 @@ def _deadlines(ids: list[int], as_of: datetime) -> dict[int, list[DeadlineVersio
     )
     deadlines: dict[int, list[DeadlineVersion]] = {}
     for row in rows:
-        version, agreed = row.policy_version, row.agreed_date
+        deadline = Deadline(row.due_on, row.zone, row.cut_off, row.label, row.explanation)
         deadlines.setdefault(row.period_id, []).append(
-            DeadlineVersion(
-                Deadline(row.due_on, row.zone, row.cut_off, row.label, row.explanation),
-                row.set_at,
-                policy=version.policy.name if version else "",
-                version=version.number if version else None,
-                first_is=version.first_is if version and version.rule == "workday" else None,
-                policy_set_by=(version.set_by.name or version.set_by.email)
-                if version and version.set_by
-                else "",
-                policy_set_at=version.set_at if version else None,
-                agreed_by=agreed.agreed_by if agreed else "",
-                reason=agreed.reason if agreed else "",
-                agreed_at=agreed.set_at if agreed else None,
-            )
+            DeadlineVersion(deadline, row.set_at, row.policy_version, row.agreed_date)
         )
     return deadlines
 
@@ -192,23 +174,12 @@ def newest_attempts(
             """,
             {"connection": connection_id, "entity": entity_id, "as_of": as_of, "newest": newest},
         )
-        return [_summary(*row, as_of=as_of) for row in cursor.fetchall()]
+        return [_summary(row, as_of) for row in cursor.fetchall()]
 
 
-def _summary(
-    started_at: datetime,
-    finished_at: datetime | None,
-    outcome: str,
-    no_gap: bool,
-    pages: int,
-    rows: int,
-    words: str,
-    gap_words: str | None,
-    retry_at: datetime | None,
-    *,
-    as_of: datetime,
-) -> AttemptSummary:
+def _summary(row: Sequence[Any], as_of: datetime) -> AttemptSummary:
     """The attempt for readers of this entity; the words of a partial read are about other companies too."""
+    started_at, finished_at, outcome, no_gap, pages, rows, words, gap_words, retry_at = row
     if finished_at is None or finished_at > as_of:
         return AttemptSummary(started_at, None, SyncAttempt.Outcome.RUNNING, 0, 0, "", None)
     read = outcome in SyncAttempt.READ_OUTCOMES

@@ -13,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 from closing.calendar.deadlines import CalendarDayRule, DayOfMonthRule, WorkdayRule
 from closing.judging.standing import JudgingPolicy, LatenessUnit
 from entities.models import LegalEntity
-from periods.policies import NO_POLICY, EffectivePolicy, PolicyFields, combine_policies, effective_policies
+from periods.models import DeadlinePolicy, PolicyVersion
+from periods.policies import NO_POLICY, EffectivePolicy, combine_policies, effective_policies
 from tests.periods.model_builders import policy, save_four_entities, top_group, workday
 
 
@@ -91,9 +92,9 @@ said: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @given(st.lists(said, max_size=4))
 def test_each_choice_is_that_of_the_nearest_who_made_it(levels: list[dict[str, Any]]) -> None:
     wordings = [
-        PolicyFields(
-            version_id=at,
-            name=str(at),
+        PolicyVersion(
+            id=at,
+            policy=DeadlinePolicy(name=str(at)),
             number=1,
             rule=None if words["n"] is None else "workday",
             n_quarter_end=None,

@@ -18,11 +18,10 @@ from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
-from closing.calendar.workdays import WorkdayCalendar
+from closing.calendar.workdays import WorkdayCalendar, workdays_or_weekdays
 from closing.facts.base import NativePeriodFacts
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.judging.group_close import working_days_to_close
 from closing.judging.notice_rules import HOLD_DOWN, NoticeKind
 from entities.models import Group
 from periods.models import PolicyVersion
@@ -274,7 +273,7 @@ def test_a_reopening_after_new_facts_is_told_of(meridian: SampleGroup) -> None:
     ],
 )
 def test_working_days_to_close(day: date, calendar: WorkdayCalendar | None, days: int) -> None:
-    counted = working_days_to_close(MAY, day, calendar)
+    counted = workdays_or_weekdays(calendar, month_end(MAY), day)
     if day.year > 2026:
         assert counted > 1_000  # beyond the holidays weekdays are counted
     else:

@@ -18,7 +18,7 @@ from alerts.evaluate.run import run_evaluation
 from connectors.pacing import due_connections
 from entities.models import Connection
 from infra.ticks import database_clock
-from periods.board_cache.future_dated import next_future_dated
+from periods.board_cache.cache import next_future_dated
 from periods.models import ConnectionClock, SyncAttempt
 from periods.recording.attempts import (
     AttemptResult,

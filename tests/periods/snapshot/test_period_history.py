@@ -45,18 +45,21 @@ def test_whose_word_each_deadline_is(meridian_closed: SampleGroup) -> None:
     set_deadlines([nldt.pk], utc("2026-06-04 10:00"))
     [period] = period_details(nldt.pk, MAY, utc("2026-06-05 12:00"))
     first, second = period.deadlines
-    assert (first.deadline.due_on, first.policy, first.version, first.first_is) == (
+    version = first.policy_version
+    assert version is not None
+    assert (first.deadline.due_on, version.policy.name, version.number, version.first_is) == (
         date(2026, 6, 9),
         "Group close",
         1,
         0,
     )
-    assert (second.deadline.due_on, second.agreed_by, second.reason, second.policy) == (
+    assert second.agreed is not None
+    assert (second.deadline.due_on, second.agreed.agreed_by, second.agreed.reason) == (
         date(2026, 6, 11),
         "R. Bell",
         "new bank",
-        "",
     )
+    assert second.policy_version is None
     [before] = period_details(nldt.pk, MAY, utc("2026-06-04 09:59"))
     assert before.deadlines == [first]
 
