@@ -72,8 +72,8 @@ class Stack:
     log: Path
     children: list[Child] = field(default_factory=list)
 
-    def start(self, name: str, argv: list[str], env: Mapping[str, str], *, grace: float = 10) -> Child:
-        child = spawn(name, argv, log=self.log / f"{name}.log", env=env, cwd=PROJECT, grace=grace)
+    def start(self, name: str, argv: list[str], env: Mapping[str, str]) -> Child:
+        child = spawn(name, argv, log=self.log / f"{name}.log", env=env, cwd=PROJECT)
         self.children.append(child)
         return child
 
@@ -107,17 +107,14 @@ class Progress:
         self.open_line = False
 
     def say(self, text: str) -> None:
-        print(f"{self._ended_line()}{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
+        ended, self.open_line = ("\r\x1b[K" if self.open_line else ""), False
+        print(f"{ended}{time.monotonic() - self.started:6.1f} s  {text}", flush=True)
 
     def detail(self, text: str) -> None:
         """Show a step's own output: in a terminal each line replaces the one before; the log keeps them all."""
         if sys.stdout.isatty():
             self.open_line = True
             print(f"\r\x1b[K          {text[:68]}", end="", flush=True)
-
-    def _ended_line(self) -> str:
-        ended, self.open_line = ("\r\x1b[K" if self.open_line else ""), False
-        return ended
 
 
 # demo -------------------------------------------------------------------------------------------------------
@@ -169,7 +166,7 @@ def _bring_up(
     first_time = not demo_state.matches("loaded", database)
     if first_time and database == OUR_OWN:
         backing_services.reset_state(state)  # a first load that was cut short is repeated from the beginning
-        demo_state.forget("migrated")
+        demo_state.remember("migrated", "")
 
     env = demo_env(state, host, port)
     simulator_port = demo_state.simulator_port()
@@ -180,8 +177,10 @@ def _bring_up(
     )
 
     progress.say("Starting PostgreSQL and Valkey")
-    # The services end last although this context ends first: see _services_stopped_last.
-    services = undo.enter_context(_services_stopped_last(stack, state))
+    services = undo.enter_context(backing_services.run_services(state, "demo"))
+    # All others end before the services.
+    undo.callback(lambda: stop(*(one for one in reversed(stack.children) if one not in services.children)))
+    stack.children += services.children
     env |= services.env
     write_private(
         state / "environment",
@@ -230,18 +229,6 @@ def _bring_up(
             f"\n  {env['PUBLIC_BASE_URL']}/mail/ shows administrator@{LOGIN_DOMAIN} the mails it would send"
         )
     print(f"\n  Logs: {stack.log}. Ctrl-C stops everything; `make reset` forgets the data.\n", flush=True)
-
-
-@contextlib.contextmanager
-def _services_stopped_last(stack: Stack, state: Path) -> Iterator[backing_services.BackingServices]:
-    """Run the services as watched children and stop them after all others."""
-    with backing_services.run_services(state, "demo") as services:
-        stack.children += services.children
-        try:
-            yield services
-        finally:
-            others = [child for child in stack.children if child not in services.children]
-            stop(*reversed(others))
 
 
 def _run_step(stack: Stack, progress: Progress, name: str, argv: list[str], env: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from closing.calendar.date_phrases import day_and_month, short_month, weekday_name
 from closing.calendar.deadlines import city
@@ -62,7 +62,7 @@ def reader_zone(name: str) -> tuple[ZoneInfo, str]:
     """A reader's zone and its short name ("London"); UTC for an unknown name, since times must be shown."""
     try:
         return zone_named(name), city(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (KeyError, ValueError, OSError):  # no such name, no name at all, or that of a folder of zones
         return zone_named("UTC"), "UTC"
 
 

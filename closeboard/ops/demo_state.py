@@ -64,9 +64,6 @@ class DemoState:
     def remember(self, name: str, value: str) -> None:
         write_private(self.path, json.dumps(self._read() | {name: value}))
 
-    def forget(self, name: str) -> None:
-        write_private(self.path, json.dumps({k: v for k, v in self._read().items() if k != name}))
-
     def database_fingerprint(self, environ: Mapping[str, str]) -> str:
         """The database that the stored values are about: OUR_OWN, or a fingerprint of DATABASE_URL."""
         url = environ.get("DATABASE_URL")

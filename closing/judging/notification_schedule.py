@@ -8,8 +8,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from closing.calendar.days import ONE_DAY
-from closing.calendar.instants import instant_at, local_date, start_of_day, zone_named
+from closing.calendar.instants import instant_at, local_date, start_of_day
 from closing.calendar.workdays import WEEKDAYS, CalendarUncovered, WorkdayCalendar
+from closing.phrasing import reader_zone
 
 
 class Cadence(StrEnum):
@@ -106,12 +107,13 @@ def next_send_at(cadence: Cadence, hours: NotificationHours, as_of: datetime) ->
     A digest is due at the first of its times after `as_of`. Whatever the settings, no message waits for days off
     longer than MAX_DELAY_DAYS (weekly: MAX_WEEKLY_DELAY_DAYS): then it is due on one. Raises ValueError for NEVER.
     """
-    zone = _zone(hours.zone)
+    zone, _ = reader_zone(hours.zone)
     match cadence:
         case Cadence.IMMEDIATE:
             return _at_once(hours, zone, as_of)
         case Cadence.DAILY:
-            return _daily(hours, zone, as_of)
+            digests = _digests(hours, zone, as_of, MAX_DELAY_DAYS)
+            return next((at for day, at in digests if not _skips(hours, day)), digests[-1][1])
         case Cadence.WEEKLY:
             return _weekly(hours, zone, as_of)
     raise ValueError("what is never told is never due")
@@ -127,11 +129,6 @@ def _at_once(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datet
             moment = _quiet_ends(hours, zone, moment)
         else:
             return moment.astimezone(UTC)
-
-
-def _daily(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
-    digests = _digests(hours, zone, as_of, MAX_DELAY_DAYS)
-    return next((at for day, at in digests if not _skips(hours, day)), digests[-1][1])
 
 
 def _weekly(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datetime:
@@ -176,10 +173,3 @@ def _quiet_ends(hours: NotificationHours, zone: ZoneInfo, moment: datetime) -> d
 
 def _wall(moment: datetime, zone: ZoneInfo) -> time:
     return moment.astimezone(zone).time()
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return zone_named(name)
-    except (KeyError, ValueError, OSError):  # no such name, no name at all, or that of a folder of zones
-        return zone_named("UTC")

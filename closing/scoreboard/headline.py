@@ -66,21 +66,17 @@ def headline_parts(board: Scoreboard) -> Headline:
         return Headline(f"Group {closed}", closed_phrase=closed)
     if board.closed is None:
         stale = sum(not row.fresh and row.state is not PeriodState.UNKNOWN for row in due)
-        return Headline(_unknown(stale, counts.unknown, counts.entities) + held, _holding_up(board.rows))
+        verdict = f"Unknown: {counts.unknown} of {counts.entities} entities"
+        if stale:
+            more = f", {counts.unknown} more unknown" if counts.unknown else ""
+            verdict = f"Unknown: {stale} of {counts.entities} not read{more}"
+        return Headline(f"{verdict}{held}", _holding_up(board.rows))
     text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}"
     detail = _holding_up(board.rows) or _next_deadline(board.rows)
     stale_closed = sum(not outstanding(row) and not row.fresh for row in due)
     if stale_closed:
         detail.append((HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more not read."))
     return Headline(text, detail)
-
-
-def _unknown(stale: int, unknown: int, entities: int) -> str:
-    """ "Unknown: 2 of 12 not read", "Unknown: 1 of 12 entities", or both."""
-    if not stale:
-        return f"Unknown: {unknown} of {entities} entities"
-    more = f", {unknown} more unknown" if unknown else ""
-    return f"Unknown: {stale} of {entities} not read{more}"
 
 
 def _running(board: Scoreboard) -> Headline | None:
@@ -102,8 +98,7 @@ def _running(board: Scoreboard) -> Headline | None:
     dues = [row.deadline.due_on for row in board.rows if row.deadline is not None]
     first = f"first deadline {short_day(min(dues))}" if dues else "no deadline set"
     stale = sum(not state_is_current(row) and not row.not_due for row in board.rows)
-    unsure = f"{stale} of {len(board.rows)} not read." if stale else ""
-    detail = [(HeadlineRole.OTHER, unsure)] if unsure else []
+    detail = [(HeadlineRole.OTHER, f"{stale} of {len(board.rows)} not read.")] if stale else []
     return Headline(f"{month_and_year(board.month)} ends {when}, {first}", detail)
 
 

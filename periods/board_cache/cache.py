@@ -19,7 +19,12 @@ from django.db import connection as database
 
 from entities.models import LegalEntity
 from periods.board_cache.board_draft import BoardDraft, built_board
-from periods.board_cache.cached_board import MAX_VISIBLE_BOARDS, CachedBoard, track_record_length
+from periods.board_cache.cached_board import (
+    MAX_VISIBLE_BOARDS,
+    CachedBoard,
+    cached_value,
+    track_record_length,
+)
 from periods.board_cache.change_feed import ChangeEvent, changes_since
 from periods.snapshot.annotations import row_annotations
 from periods.snapshot.builder import take_tracked
@@ -146,9 +151,7 @@ class BoardCache:
         ids = frozenset(look_up())
         with self._lock:
             if active and cleared == self._visible_ids_cleared:  # else they may be outdated already
-                self._visible_ids[key] = ids
-                while len(self._visible_ids) > 4 * MAX_VISIBLE_BOARDS:
-                    self._visible_ids.popitem(last=False)
+                cached_value(self._visible_ids, key, lambda: ids, most=4 * MAX_VISIBLE_BOARDS)
         return ids
 
     def board(self, month: date, as_of: datetime) -> CachedBoard:
@@ -183,11 +186,7 @@ class BoardCache:
             return self._collecting_month(month)
 
     def _collecting_month(self, month: date) -> _CachedMonth:
-        cached_month = self._months.setdefault(month, _CachedMonth(month))
-        self._months.move_to_end(month)
-        while len(self._months) > MAX_CACHED_MONTHS:
-            self._months.popitem(last=False)
-        return cached_month
+        return cached_value(self._months, month, lambda: _CachedMonth(month), most=MAX_CACHED_MONTHS)
 
     def _take_changes(self, cached_month: _CachedMonth) -> _Changes:
         """Take out the changes, for the caller to read again what they concern."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
@@ -34,6 +34,8 @@ MAX_VISIBLE_BOARDS = 64  # one for each set of entities that some people see
 RowVariant = int | tuple[int, frozenset[int]]  # an entity, with the redaction of its row where it has one
 
 
+K = TypeVar("K")
+V = TypeVar("V")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -64,6 +66,16 @@ def valid_until(row: Row, as_of: datetime) -> datetime:
 def track_record_length(entities: int) -> int:
     """How many months the track record of a row covers on a board of so many entities."""
     return TRACK_RECORD_MONTHS if entities <= TRACK_RECORD_MAX_ENTITIES else 0
+
+
+def cached_value(cache: OrderedDict[K, V], key: K, make: Callable[[], V], *, most: int) -> V:
+    """The value of a key, made if it is missing; of more than `most` values those longest not asked for go."""
+    if key not in cache:
+        cache[key] = make()
+    cache.move_to_end(key)
+    while len(cache) > most:
+        cache.popitem(last=False)
+    return cache[key]
 
 
 @dataclass(frozen=True)
@@ -131,22 +143,14 @@ class CachedBoard:
     def visible_board(self, ids: frozenset[int] | None) -> VisibleBoard:
         """The board of these entities (None: of all); built once until something changes."""
         with self._lock:
-            if (visible := self.visible_boards.get(ids)) is not None:
-                self.visible_boards.move_to_end(ids)
-                return visible
-            visible = self.visible_boards[ids] = self._build_visible_board(ids)
-            while len(self.visible_boards) > MAX_VISIBLE_BOARDS:
-                self.visible_boards.popitem(last=False)
-            return visible
+            return cached_value(
+                self.visible_boards, ids, lambda: self._build_visible_board(ids), most=MAX_VISIBLE_BOARDS
+            )
 
     def fragments(self, key: object) -> dict[RowVariant, tuple[int, Any]]:
         """The rendered rows under a key, by `VisibleBoard.row_key`, each with the revision it was rendered at."""
         with self._lock:
-            fragments = self.fragment_sets.setdefault(key, {})
-            self.fragment_sets.move_to_end(key)
-            while len(self.fragment_sets) > MAX_FRAGMENT_SETS:
-                self.fragment_sets.popitem(last=False)
-            return fragments
+            return cached_value(self.fragment_sets, key, dict, most=MAX_FRAGMENT_SETS)
 
     def _build_visible_board(self, ids: frozenset[int] | None) -> VisibleBoard:
         redactions = self._redactions(ids) if ids is not None else {}

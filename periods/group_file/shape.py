@@ -70,18 +70,18 @@ def _email(text: str) -> str:
     return _address_of_mail(text).lower()
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date; a date is written like 2026-06-11") from None
+def _date_like(parse: Callable[[str], date], kind: str, example: str) -> Callable[[str], date]:
+    def read(text: str) -> date:
+        try:
+            return parse(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a {kind}; a {kind} is written like {example}") from None
+
+    return read
 
 
-def _month(text: str) -> date:
-    try:
-        return parse_month(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a month; a month is written like 2026-05") from None
+_day = _date_like(date.fromisoformat, "date", "2026-06-11")
+_month = _date_like(parse_month, "month", "2026-05")
 
 
 def _clock(text: str) -> time:

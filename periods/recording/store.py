@@ -157,7 +157,7 @@ def _gaps(read_result: ReadResult, by_erp_id: dict[str, EntityToRead]) -> dict[i
     # Companies, now with assumed calendar months, that once had periods listed by the ERP (E16).
     assumed_ids = [entity.pk for erp_id, entity in by_erp_id.items() if listed.get(erp_id) is False]
     listed_before = FiscalPeriod.objects.filter(entity__in=assumed_ids, facts__body__assumed_end=False)
-    suspicious = set(listed_before.values_list("entity_id", flat=True).distinct()) if assumed_ids else set()
+    suspicious = set(listed_before.values_list("entity_id", flat=True).distinct())
     for erp_id, entity in by_erp_id.items():
         if entity.pk not in gaps and (erp_id not in listed or entity.pk in suspicious):
             gaps[entity.pk] = ReadGap(erp_id, GapReason.EMPTY, "The ERP listed no periods for this company.")

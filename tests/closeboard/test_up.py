@@ -231,7 +231,7 @@ def test_notes_are_about_one_database(state_folder: Path) -> None:
     assert memory.database_fingerprint({}) == OUR_OWN != theirs
     memory.remember("loaded", OUR_OWN)
     assert not memory.matches("loaded", theirs)
-    memory.forget("loaded")
+    memory.remember("loaded", "")
     assert not memory.matches("loaded", OUR_OWN)
     (state_folder / "demo.json").write_text("{ torn")
     assert not memory.matches("loaded", OUR_OWN)
