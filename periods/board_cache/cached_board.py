@@ -13,8 +13,15 @@ from typing import Any, TypeVar
 
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
-from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, groups_above, warnings_for
-from closing.scoreboard.fingerprints import board_fingerprint, row_fingerprint
+from closing.scoreboard.board import (
+    BoardWarning,
+    GroupNode,
+    Scoreboard,
+    board_fingerprint,
+    groups_above,
+    row_fingerprint,
+    warnings_for,
+)
 from closing.scoreboard.row import Row, ranked
 from periods.snapshot.annotations import Until, foreign_entities, redacted
 

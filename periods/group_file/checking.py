@@ -16,9 +16,9 @@ from closing.facts.base import FACT_KINDS
 from entities.calendars import holiday_category_problem, holiday_region_problem
 from entities.models import WorkCalendar
 from periods.group_file import shape
+from periods.group_file.by_hand_items import month_problem, period_ends
 from periods.group_file.diff import FieldValue
 from periods.group_file.existing import ExistingRows
-from periods.group_file.month_items import month_problem, period_ends
 from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
 from periods.group_file.spellings import did_you_mean
 from periods.group_file.tree import NodePath, YamlTree

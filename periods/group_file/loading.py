@@ -25,9 +25,8 @@ from entities.models import Connection, Group, LegalEntity, Membership, Person
 from infra.audit.recording import INSTALLATION, AuditedObject, record
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
-from periods.group_file.agreed_items import DeadlinesInForce
-from periods.group_file.calendar_advice import calendar_advice
-from periods.group_file.calendar_items import write_calendar
+from periods.group_file.by_hand_items import DeadlinesInForce, write_months
+from periods.group_file.calendar_items import calendar_advice, write_calendar
 from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
 from periods.group_file.diff import (
     FieldChange,
@@ -39,7 +38,6 @@ from periods.group_file.diff import (
     set_fields,
 )
 from periods.group_file.existing import ExistingRows, read_existing
-from periods.group_file.month_items import write_months
 from periods.group_file.policy_items import (
     policy_choices,
     policy_code,

@@ -12,7 +12,7 @@ from django.db import connection as database
 from pytest_django.fixtures import Settings
 
 from alerts.reconciliation import reconcile
-from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.board import board_fingerprint
 from entities.models import Connection, LegalEntity
 from infra.ticks import database_clock
 from periods.lookups import first_readings_after

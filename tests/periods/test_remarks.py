@@ -11,7 +11,7 @@ from django.db import Error, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from closing.facts.period_remarks import OVERDUE_REASON_LABELS, OverdueReason
-from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.board import board_fingerprint
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Membership, Person
 from periods.models import FiscalPeriod, PolicyVersion, Remark

@@ -18,8 +18,7 @@ from board.web.controls import month_links
 from board.web.readers import Reader
 from closing.calendar.deadlines import Deadline
 from closing.judging.standing import JudgingPolicy, LatenessUnit
-from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard
-from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.board import BoardWarning, GroupNode, Scoreboard, board_fingerprint
 from closing.scoreboard.row import Row
 from entities.models import Person
 from tests.builders import (

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from closing.facts.finops_facts import FinopsFacts
-from closing.scoreboard.board import BoardWarning, Scoreboard
-from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.board import BoardWarning, Scoreboard, board_fingerprint
 from tests.closing.core_builders import (
     EU_DTC,
     EU_DTC_STORY,

@@ -28,8 +28,7 @@ from board.web.board_query import BoardQuery
 from board.web.readers import Reader
 from closing.facts.readings import GapReason
 from closing.judging.states import PeriodState
-from closing.scoreboard.board import Scoreboard, with_as_of
-from closing.scoreboard.fingerprints import board_fingerprint
+from closing.scoreboard.board import Scoreboard, board_fingerprint, with_as_of
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from periods.board_cache.cache import BoardCache
