@@ -21,22 +21,15 @@ _REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, 
              r.replaces_id, r.withdrawn, r.by_id"""
 
 
-def remarks_by_period(
-    period_ids: Sequence[int], as_of: datetime, *, agreed: bool = True
-) -> dict[int, list[PeriodRemark]]:
-    """The remarks of each period up to a moment, oldest first, in one query; periods without any are left out.
-
-    They include the notes that were written before a period of the month was known. A date that was agreed after
-    the deadline had passed sets no deadline (`periods.deadline_setting`): it is an expected close of who agreed it,
-    with a negative id. Where alerts ask (`agreed` False), it is left out.
-    """
-    return remarks_and_next(period_ids, as_of, agreed=agreed)[0]
-
-
 def remarks_and_next(
     period_ids: Sequence[int], as_of: datetime, *, agreed: bool = True
 ) -> tuple[dict[int, list[PeriodRemark]], dict[int, datetime]]:
-    """As `remarks_by_period`, and the moment of each period's first remark after the moment; one query."""
+    """The remarks of each period up to a moment, oldest first, and the moment of the first after it; one query.
+
+    Periods without any are left out. The remarks include the notes that were written before a period of the month
+    was known. A date that was agreed after the deadline had passed sets no deadline (`periods.deadline_setting`): it
+    is an expected close of who agreed it, with a negative id. Where alerts ask (`agreed` False), it is left out.
+    """
     remarks: dict[int, list[PeriodRemark]] = defaultdict(list)
     following: dict[int, datetime] = {}
     with fast_cursor() as cursor:

@@ -19,7 +19,7 @@ from closing.judging.alert_line import alert_line_crossed_on
 from closing.judging.notice_rules import NoticeDecision, NoticeInputs, decide_notices, is_due_soon
 from infra.fast_cursor import fetch_rows
 from periods.expected_periods import EXPECTED_KEY
-from periods.lookups import WATCHED_SINCE, remarks_by_period
+from periods.lookups import WATCHED_SINCE, remarks_and_next
 from periods.snapshot.freshness import Freshness
 
 # A period without a deadline counts as still to be closed when it ended at most this long before its first read.
@@ -99,7 +99,7 @@ def judge_episodes(
         already_notified[period or 0, number].add((kind, step))
     remarks_by_id = {
         period: current_remarks(remarks)
-        for period, remarks in remarks_by_period(sorted(ids), context.as_of, agreed=False).items()
+        for period, remarks in remarks_and_next(sorted(ids), context.as_of, agreed=False)[0].items()
     }
     calendars = context.calendars.covering(
         {context.entities[episode.entity].calendar for episode in episodes},

@@ -247,11 +247,10 @@ def _assemble(
 ) -> tuple[list[PeriodReading], list[ReadGap]]:
     readings: list[PeriodReading] = []
     gaps: list[ReadGap] = []
-    any_status = any(status.facts for status in statuses.by_company.values())
     for erp_id in {name_key(ref.erp_id): ref.erp_id for ref in refs}.values():
         company = name_key(erp_id)
         calendar = calendars.get(ledgers.calendar.get(company, ""), _Calendar())
-        trouble = _problem(company, companies, ledgers, calendar, statuses, any_status)
+        trouble = _problem(company, companies, ledgers, calendar, statuses)
         if trouble:
             gaps.append(ReadGap(erp_id, *trouble))
             continue
@@ -270,7 +269,6 @@ def _problem(
     ledgers: _Ledgers,
     calendar: _Calendar,
     statuses: StatusCollector,
-    any_status: bool,
 ) -> tuple[GapReason, str] | None:
     """The reason why this company's periods are not to be used; None when they are good."""
     if company not in companies:
@@ -296,7 +294,7 @@ def _problem(
     if status.trouble:
         return status.trouble
     own_statuses = sum(key in status.facts for key in calendar.periods)
-    if not own_statuses and any_status:
+    if not own_statuses and any(other.facts for other in statuses.by_company.values()):
         return GapReason.EMPTY, (
             "Finance & Operations returned no period status for this legal entity although others have some. Check"
             " that the application's user may read all companies and not only its default company."

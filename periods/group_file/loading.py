@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -70,7 +70,7 @@ def load_group(
         checked = check_group_file(tree, existing, environ)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
-        diff = _Loading(existing, checked, as_of, environ).run()
+        diff = _Loading(existing, checked, environ, GroupFileDiff(as_of)).run()
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
         # Also where the file changes nothing: the holidays library may know more than when they were set.
@@ -90,17 +90,14 @@ def load_group(
     return diff
 
 
+@dataclass
 class _Loading:
     """One run; updates the rows by name while it writes the sections, those that others refer to first."""
 
-    def __init__(
-        self, existing: ExistingRows, checked: CheckedFile, as_of: datetime, environ: Mapping[str, str]
-    ) -> None:
-        self.rows = existing
-        self.file = checked
-        self.as_of = as_of
-        self.environ = environ
-        self.diff = GroupFileDiff(as_of)
+    rows: ExistingRows
+    file: CheckedFile
+    environ: Mapping[str, str]
+    diff: GroupFileDiff
 
     def run(self) -> GroupFileDiff:
         self._list_rows_not_in_file()
@@ -121,7 +118,7 @@ class _Loading:
         write_months([entry.item for entry in self.file.reporting_months], self.rows.entities, self.diff)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
-            self.diff.notes += calendar_advice(calendars, self.as_of.date())
+            self.diff.notes += calendar_advice(calendars, self.diff.as_of.date())
         return self.diff
 
     def _list_rows_not_in_file(self) -> None:
@@ -261,12 +258,10 @@ class _Loading:
         return fields + entry.given("erp_id", "active_from", "active_to", "year_end_month")
 
     def _roles(self) -> None:
-        held = {
-            (email, role, group or "", entity or ""): None
-            for email, role, group, entity in Membership.objects.order_by("id").values_list(
-                "person__email", "role", "group__code", "entity__code"
-            )
-        }
+        rows = Membership.objects.order_by("id").values_list(
+            "person__email", "role", "group__code", "entity__code"
+        )
+        held = dict.fromkeys((email, role, group or "", entity or "") for email, role, group, entity in rows)
         wanted = dict.fromkeys(
             (entry.item.email, role.role, role.group or "", role.entity or "")
             for entry in self.file.people
@@ -303,7 +298,7 @@ class _Loading:
         newest = row.versions.order_by("-number").first() if old else None
         version_fields = policy_version_fields(item)
         version = PolicyVersion(
-            policy=row, number=newest.number + 1 if newest else 1, set_at=self.as_of, **version_fields
+            policy=row, number=newest.number + 1 if newest else 1, set_at=self.diff.as_of, **version_fields
         )
         if newest is None or any(getattr(newest, name) != value for name, value in version_fields.items()):
             version.save()
@@ -325,7 +320,7 @@ class _Loading:
             self.diff.change(label, changes, Verb.POLICY_PUBLISHED, target)
 
     def _agreed_dates(self) -> None:
-        in_force = DeadlinesInForce((entry.item for entry in self.file.agreed_dates), self.as_of)
+        in_force = DeadlinesInForce((entry.item for entry in self.file.agreed_dates), self.diff.as_of)
         for entry in self.file.agreed_dates:
             item = entry.item
             old = self.rows.agreed.get((item.entity, item.month))
@@ -343,7 +338,7 @@ class _Loading:
                 AgreedDate.objects.create(
                     entity=entity,
                     reporting_month=item.month,
-                    set_at=self.as_of,
+                    set_at=self.diff.as_of,
                     **values,
                 )
             target = entity_object(entity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, time
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from closing.calendar.months import parse_month
 from closing.facts.base import FACT_KINDS
 from closing.judging.standing import LatenessUnit
-from entities.models import CODE_PATTERN
+from entities.models import CODE_PATTERN, Membership
 from periods.group_file.spellings import country_problem, zone_problem
 from periods.models import PolicyVersion
 
@@ -132,7 +132,7 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
+def _one_of(words: Collection[str]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
             raise ValueError(f"{text!r} is not one of {', '.join(words)}")
@@ -141,16 +141,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def _kind_of_erp(text: str) -> str:
-    return _one_of(*FACT_KINDS)(text)
-
-
 def _weekday(text: str) -> int:
-    return WEEKDAYS.index(_one_of(*WEEKDAYS)(text.lower()))
+    return WEEKDAYS.index(_one_of(WEEKDAYS)(text.lower()))
 
 
 def _unit(text: str) -> str:
-    return LATENESS_UNITS[_one_of(*LATENESS_UNITS)(text)]
+    return LATENESS_UNITS[_one_of(LATENESS_UNITS)(text)]
 
 
 def parse_rule(text: str) -> tuple[str, int]:
@@ -242,7 +238,7 @@ class CalendarItem(GroupFileItem):
 
 class ConnectionItem(GroupFileItem):
     name: Annotated[str, _given(_connection_name)]
-    kind: Annotated[str, _given(_kind_of_erp)]
+    kind: Annotated[str, _given(_one_of(FACT_KINDS))]
     base_url: WebAddress
     tenant: ShortText
     client_id: ShortText
@@ -256,7 +252,7 @@ class ConnectionItem(GroupFileItem):
 
 
 class RoleItem(GroupFileItem):
-    role: Annotated[str, _given(_one_of("owner", "finance", "administrator", "auditor"))]
+    role: Annotated[str, _given(_one_of(Membership.Role.values))]
     group: MaybeReference = None
     entity: MaybeReference = None
 

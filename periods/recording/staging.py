@@ -43,13 +43,12 @@ class StagedBatch:
 
 @dataclass(frozen=True, slots=True)
 class StagingResult:
-    """Counts of the changes and new periods that `apply_staged` wrote, and the entities with new period dates.
+    """The count of the changes that `apply_staged` wrote, and the entities with new period dates.
 
     `remapped_entity_ids` are those of which a period is in another reporting month than before.
     """
 
     changes: int
-    new_periods: int
     redated_entity_ids: list[int]
     remapped_entity_ids: list[int]
 
@@ -123,7 +122,7 @@ def apply_staged(
     )
     touched = cursor.rowcount
     if not touched:
-        return StagingResult(0, 0, [], [])
+        return StagingResult(0, [], [])
     keep_periods_under_other_keys(cursor, attempt_id)
     cursor.execute(
         """
@@ -138,7 +137,6 @@ def apply_staged(
         WHERE c.entity_id = added.entity_id AND c.erp_key = added.erp_key AND c.period_id IS NULL
         """
     )
-    new_periods = cursor.rowcount
     cursor.execute(
         """
         UPDATE periods_fiscalperiod p
@@ -183,7 +181,6 @@ def apply_staged(
     rows = cursor.fetchall()
     return StagingResult(
         changes,
-        new_periods,
         [entity_id for entity_id, _ in rows],
         [entity_id for entity_id, remapped in rows if remapped],
     )

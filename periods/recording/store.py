@@ -38,10 +38,9 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """The counts of one recording: rows of history written, periods first seen, entities not covered."""
+    """The counts of one recording: rows of history written, entities not covered."""
 
     changes: int
-    new_periods: int
     gaps: int
 
 
@@ -107,7 +106,7 @@ def record_readings(
                 log.warning("setting deadlines failed", connection=attempt.connection_id, why=warning)
         final = _with_gaps(attempt_result, read_result, gaps.values())
         finish_attempt(attempt.pk, final, changes=result.changes)
-    return RecordingResult(result.changes, result.new_periods + len(taken_over), len(gaps))
+    return RecordingResult(result.changes, len(gaps))
 
 
 def _with_gaps(

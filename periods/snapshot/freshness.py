@@ -84,7 +84,12 @@ def freshness(entity_ids: Sequence[int], as_of: datetime) -> dict[int, Freshness
             read = read_at is not None and stale_after is not None
             stale_at = read_at + timedelta(seconds=stale_after) if read else None
             fresh = bool(covered) and stale_at is not None and as_of <= stale_at
-            error = _read_error(stale_after is None, outcome, words, gap_words)
+            if stale_after is None:
+                error = "Not connected to an ERP."
+            elif outcome is not None and outcome not in SyncAttempt.READ_OUTCOMES:
+                error = words or ""
+            else:
+                error = gap_words or ""
             freshness_of[pk] = Freshness(read_at, fresh, error, gap == "missing", stale_at)
         return freshness_of
 
@@ -135,11 +140,3 @@ def _packed(which: Which) -> str:
     return packed_attempt(
         which, newest=True, connection="c.connection_id", packed_until="c.packed_until", at=now
     )
-
-
-def _read_error(unconnected: bool, outcome: str | None, words: str | None, gap_words: str | None) -> str:
-    if unconnected:
-        return "Not connected to an ERP."
-    if outcome is not None and outcome not in SyncAttempt.READ_OUTCOMES:
-        return words or ""
-    return gap_words or ""

@@ -14,7 +14,7 @@ from closing.facts.period_remarks import PeriodRemark
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState, because_today
 from infra.fast_cursor import fast_cursor
-from periods.lookups import remarks_by_period
+from periods.lookups import remarks_and_next
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline, PolicyVersion, SyncAttempt
 from periods.vanished import is_vanished
 
@@ -84,7 +84,11 @@ def period_details(
         .values_list("id", "name", "year", "first_day", "last_day", "month_set_by_hand")
     )
     ids = [row[0] for row in rows]
-    changes, deadlines, remarks = _changes(ids, as_of), _deadlines(ids, as_of), remarks_by_period(ids, as_of)
+    changes, deadlines, (remarks, _) = (
+        _changes(ids, as_of),
+        _deadlines(ids, as_of),
+        remarks_and_next(ids, as_of),
+    )
     return [
         PeriodDetail(
             pk,

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from closing.facts.period_remarks import current_remarks
 from entities.models import LegalEntity
 from periods.deadline_setting import DeadlinesResult, set_deadlines
-from periods.lookups import remarks_by_period
+from periods.lookups import remarks_and_next
 from periods.models import AgreedDate, FiscalPeriod, PeriodDeadline
 from tests import sample_entities
 from tests.builders import utc
@@ -133,7 +133,8 @@ def test_an_agreed_date_moves_no_past(entities: dict[str, LegalEntity], entered:
     assert (in_force(may).due_on, in_force(may).label) == (date(2026, 6, 9), "WD6")
     policy(entities["USRT"], **workday(9))
     assert set_deadlines(None, utc("2026-07-01 09:00")).rows == 0
-    remarks = current_remarks(remarks_by_period([may.pk], utc("2026-07-01 09:00"))[may.pk])
+    remarks_of, _ = remarks_and_next([may.pk], utc("2026-07-01 09:00"))
+    remarks = current_remarks(remarks_of[may.pk])
     assert (remarks.expected_on, remarks.expected_by) == (due_on, "R. Bell")
 
 
