@@ -92,12 +92,6 @@ class Stack:
 
         wait_until(child, all_run_and_ready, seconds=90)
 
-    def watch(self) -> None:
-        """Wait until one of them ends and raise ChildDied; only a signal ends the wait otherwise."""
-        while True:
-            self.check()
-            time.sleep(0.2)
-
 
 class Progress:
     """Prints lines with the seconds since the start."""
@@ -139,7 +133,9 @@ def demo(folder: Path, host: str, port: int) -> int:
             undo.callback(lambda: stop(*reversed(stack.children)))
             try:
                 _bring_up(stack, state, host, port, progress, undo)
-                stack.watch()
+                while True:  # until a child ends, or a signal comes
+                    stack.check()
+                    time.sleep(0.2)
             finally:
                 ignore_signals()
     except Stopped:
@@ -155,7 +151,6 @@ def demo(folder: Path, host: str, port: int) -> int:
         return 1
     finally:
         end_orphans()
-    return 0
 
 
 def _bring_up(

@@ -211,12 +211,8 @@ def expected_close_text(row: Row, as_of: datetime) -> str:
 
 def acknowledgement_text(row: Row, when: MomentFormatter) -> str:
     """The author and time of the acknowledgement; empty without one."""
-    remarks = row.remarks
-    return (
-        attribution(remarks.acknowledged_by, remarks.acknowledged_at, when)
-        if remarks.acknowledged_at is not None
-        else ""
-    )
+    by, at = row.remarks.acknowledged_by, row.remarks.acknowledged_at
+    return attribution(by, at, when) if at is not None else ""
 
 
 def attribution(name: str, at: datetime | None, when: MomentFormatter) -> str:

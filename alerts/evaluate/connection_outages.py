@@ -12,8 +12,14 @@ from alerts.evaluate.continuity import is_past_restart_grace
 from alerts.models import Notice, Outage
 from alerts.routing.evaluation_context import EvaluatedEntity, EvaluationContext
 from closing.calendar.instants import local_date, zone_named
-from closing.judging.notice_rules import HOLD_DOWN, NoticeKind, NoticeReason
-from closing.judging.outages import SAME_OUTAGE_WITHIN, OutageInputs, has_outage
+from closing.judging.notice_rules import (
+    HOLD_DOWN,
+    SAME_OUTAGE_WITHIN,
+    NoticeKind,
+    NoticeReason,
+    OutageInputs,
+    has_outage,
+)
 from periods.models import SyncAttempt
 
 Outcome = SyncAttempt.Outcome

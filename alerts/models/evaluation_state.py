@@ -69,7 +69,7 @@ class Overrun(models.Model):
 class Outage(models.Model):
     """The episode in which a connection has no new reading (`stale`) or its ERP refuses access (`refused`).
 
-    One that ended less than two hours ago goes on when the trouble comes back (closing.judging.outages).
+    One that ended less than two hours ago goes on when the trouble comes back (closing.judging.notice_rules).
     """
 
     KINDS = (NoticeKind.STALE.value, NoticeKind.REFUSED.value)

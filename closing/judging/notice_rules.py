@@ -1,4 +1,4 @@
-"""Decides which notices are due, each with a named reason (01-domain 1.5).
+"""Decides which notices are due, each with a named reason (01-domain 1.5), and whether a connection has an outage.
 
 `closing.judging.standing` judges lateness. Here it is weighed against earlier notices, the certainty of the reading,
 and how long evaluation has been running without a gap.
@@ -6,9 +6,9 @@ and how long evaluation has been running without a gap.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from closing.calendar.workdays import WorkdayCalendar, workdays_or_weekdays
@@ -189,3 +189,54 @@ def _once_closed(inputs: NoticeInputs, closed_for: timedelta) -> list[NoticeDeci
     if closed_for < HOLD_DOWN:
         return [NoticeDecision(NoticeKind.CLEARED, 0, False, NoticeReason.MAY_FLAP)]
     return [NoticeDecision(NoticeKind.CLEARED, 0, True, NoticeReason.CLOSED_AFTER_NOTICE)]
+
+
+# --- outages of a connection (05-reliability I2, E1) --------------------------------------------------------------
+
+OUTAGE_AFTER = timedelta(minutes=30)  # or three intervals of a connection that is read less often
+SAME_OUTAGE_WITHIN = timedelta(hours=2)  # an outage that comes back so soon is the same outage
+
+
+@dataclass(frozen=True, slots=True)
+class OutageInputs:
+    """The results of reading a connection.
+
+    `readings` holds the last reading of each entity that counts, None for one that was never read, and
+    `first_attempt_at` the first attempt. `refused`: the newest finished attempt was refused access; `read_succeeded`:
+    it was read. `past_restart_grace`: we have been back long enough to conclude that no reading comes.
+    """
+
+    interval: timedelta
+    readings: Sequence[datetime | None]
+    first_attempt_at: datetime | None
+    refused: bool
+    read_succeeded: bool
+    past_restart_grace: bool
+
+    @property
+    def oldest_reading(self) -> datetime | None:
+        """The oldest of the readings; None if an entity was never read, or there are none."""
+        moments = [moment for moment in self.readings if moment is not None]
+        return min(moments) if moments and len(moments) == len(self.readings) else None
+
+    @property
+    def longest_silence(self) -> timedelta:
+        """How old a reading may grow before its connection has an outage."""
+        return max(OUTAGE_AFTER, 3 * self.interval)
+
+    def is_partly_read(self, as_of: datetime) -> bool:
+        """Whether some entity was read lately: then the trouble is that of the others, not of the connection."""
+        moments = [moment for moment in self.readings if moment is not None]
+        return bool(moments) and as_of - max(moments) <= self.longest_silence
+
+
+def has_outage(kind: NoticeKind, inputs: OutageInputs, as_of: datetime) -> bool | None:
+    """Whether there is an outage of this kind now; None if that is not known, so that the earlier result stays."""
+    if kind is NoticeKind.REFUSED:
+        return True if inputs.refused else False if inputs.read_succeeded or not inputs.readings else None
+    if not inputs.readings:
+        return False
+    since = inputs.first_attempt_at if None in inputs.readings else inputs.oldest_reading
+    if since is None or as_of - since <= inputs.longest_silence:
+        return False
+    return True if inputs.past_restart_grace else None

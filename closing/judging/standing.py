@@ -130,11 +130,9 @@ def fold(changes: list[ObservedChange], policy: JudgingPolicy) -> PeriodHistory:
         closed, known, lost = counts, change, None
     if known is None:
         return PeriodHistory(PeriodState.UNKNOWN, changes[0] if changes else None, None, False, None)
-    begun = (first, first_seen, last, known)
-    ended = (undone, never_opened, permanent_undone)
-    if lost is None:
-        return PeriodHistory(known.state, known, *begun, None, *ended)
-    return PeriodHistory(PeriodState.UNKNOWN, lost, *begun, _confirmed(lost), *ended)
+    state, confirmed_at = (known.state, None) if lost is None else (PeriodState.UNKNOWN, _confirmed(lost))
+    begun, ended = (first, first_seen, last, known), (undone, never_opened, permanent_undone)
+    return PeriodHistory(state, lost or known, *begun, confirmed_at, *ended)
 
 
 def _confirmed(lost: ObservedChange) -> datetime:

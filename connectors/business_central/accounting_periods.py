@@ -12,7 +12,6 @@ from closing.calendar.days import ONE_DAY, DateSpan
 from closing.calendar.months import month_begun, month_end, month_of, months_from, next_month
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, PeriodReading, PeriodType
-from connectors.business_central.companies import CompanyFailed
 from connectors.odata.lists import (
     InvalidRow,
     bool_field,
@@ -20,6 +19,14 @@ from connectors.odata.lists import (
     datetime_field,
     optional_text_field,
 )
+
+
+class CompanyFailed(Exception):
+    """One company cannot be read; the others can."""
+
+    def __init__(self, reason: GapReason, words: str) -> None:
+        super().__init__(words)
+        self.reason, self.words = reason, words
 
 
 @dataclass(frozen=True, slots=True)

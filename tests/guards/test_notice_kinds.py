@@ -15,7 +15,7 @@ from tests.guards.external_names import OURS, ROOT
 
 SPECIFIED_IN = "alerts/notices/"
 RAISERS = {
-    *("closing/judging/notice_rules.py", "closing/judging/outages.py"),
+    "closing/judging/notice_rules.py",
     *("alerts/evaluate/run.py", "alerts/evaluate/reopenings.py", "alerts/evaluate/episodes.py"),
     *("alerts/evaluate/connection_outages.py", "alerts/evaluate/group_closes.py"),
     *("alerts/models/notice.py", "alerts/models/evaluation_state.py"),

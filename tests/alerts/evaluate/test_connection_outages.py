@@ -16,8 +16,7 @@ from alerts.outbox.relevance import relevant_items
 from alerts.outbox.send_context import SendContext
 from alerts.outbox.sending import send_due_mails
 from closing.facts.readings import GapReason, ReadGap
-from closing.judging.notice_rules import NoticeKind
-from closing.judging.outages import OUTAGE_AFTER, OutageInputs, has_outage
+from closing.judging.notice_rules import OUTAGE_AFTER, NoticeKind, OutageInputs, has_outage
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.models import SyncAttempt
 from tests.alerts.evaluations import (
