@@ -12,7 +12,7 @@ from bench import large_group
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadResult
+from closing.facts.readings import PeriodReading, PeriodType, ReadResult
 from entities.models import Connection
 from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
@@ -33,7 +33,6 @@ class Erp:
         }
         known = FiscalPeriod.objects.filter(reporting_month=large_group.NEWEST).order_by("entity__code")
         self.states = dict(known.values_list("entity__erp_id", "state"))
-        self.companies = tuple(ListedCompany(erp_id, erp_id) for erp_id in self.states)
 
     def turn(self, erp_id: str) -> None:
         """Swap the states: On hold becomes Open from now on, and every other state On hold."""
@@ -57,7 +56,7 @@ class Erp:
             )
             for erp_id, state in self.states.items()
         )
-        harvest = ReadResult(readings, (), self.companies, pages=1, rows=len(readings))
+        harvest = ReadResult(readings, (), pages=1, rows=len(readings))
         with transaction.atomic():
             transaction.on_commit(committed)  # before the nudge that the recording triggers
             record_readings(attempt, harvest, SPAN, AttemptResult(Outcome.OK, now, rows=len(readings)))

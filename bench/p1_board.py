@@ -55,7 +55,7 @@ def _table(entities: int, person: Person, browser: Browser) -> Table:
     erp = Erp()
 
     def sync() -> None:
-        erp.turn(erp.companies[0].erp_id)
+        erp.turn(next(iter(erp.states)))
         erp.read()
 
     table = Table(

@@ -94,7 +94,7 @@ def _sessions() -> list[str]:
 
 def _ours(cookies: Sequence[str]) -> Held:
     erp = Erp()
-    watched = [company.erp_id for company in erp.companies if int(company.erp_id[1:]) % 20 == 1]
+    watched = [erp_id for erp_id in erp.states if int(erp_id[1:]) % 20 == 1]
     turns = 0
 
     def change() -> float:

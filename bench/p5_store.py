@@ -14,7 +14,7 @@ from bench.scratch_databases import database, execute, settle, written
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadResult
+from closing.facts.readings import PeriodReading, PeriodType, ReadResult
 from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod, SyncAttempt
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
@@ -113,9 +113,7 @@ def _readings(every: int = 0) -> tuple[PeriodReading, ...]:
 
 class _Ours:
     def __init__(self, readings: Sequence[tuple[PeriodReading, ...]]) -> None:
-        names = LegalEntity.objects.order_by("pk").values_list("erp_id", "name")
-        companies = tuple(ListedCompany(erp_id, name) for erp_id, name in names)
-        self.harvests = [ReadResult(one, (), companies, pages=15, rows=len(one)) for one in readings]
+        self.harvests = [ReadResult(one, (), pages=15, rows=len(one)) for one in readings]
         self.turn = count()
         self.attempt: SyncAttempt | None = None
 

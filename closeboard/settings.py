@@ -21,6 +21,7 @@ from closeboard.environment import (
     mail_settings,
     read_environment,
 )
+from closeboard.schedule import beat_schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = read_environment()
@@ -193,22 +194,7 @@ KEEP_NOTICES = timedelta(days=math.ceil(365.25 * env.keep_notices_years))
 # --- workers ------------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = broker_url(REDIS_URL)
 SYNC_LOOK_SECONDS = env.sync_look_seconds
-# Each task with the seconds between its ticks; every tick claims its slot in PostgreSQL, so two beats do no harm.
-ticks = {
-    "sync what is due": ("connectors.sync_due", SYNC_LOOK_SECONDS),  # each connection has its own interval
-    "evaluate": ("alerts.evaluate", 60),  # lateness grows by itself at midnight
-    "send what is due": ("alerts.send", 30),  # finds every message whose nudge was lost
-    "post what is due": ("alerts.post", 30),  # to Teams, Slack and webhooks
-    "prove the alerts": ("alerts.prove", 3600),  # once a day, as soon as a worker is free
-    "seal the audit log": ("infra.seal_audit", 60),  # and refused acts that were counted become events
-    "housekeeping": ("periods.housekeeping", 3600),  # old ticks, sessions, attempts whose worker died
-    "pack old reads": ("periods.pack_attempts", 3600),  # those of one more day, once they are old enough
-    "delete old notices": ("alerts.delete_old_notices", 3600),  # once a day
-}
-CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": float(every), "options": {"expires": float(every)}}
-    for name, (task, every) in ticks.items()
-}
+CELERY_BEAT_SCHEDULE = beat_schedule(SYNC_LOOK_SECONDS)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

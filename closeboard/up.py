@@ -72,8 +72,8 @@ class Stack:
     log: Path
     children: list[Child] = field(default_factory=list)
 
-    def start(self, name: str, argv: list[str], env: Mapping[str, str]) -> Child:
-        child = spawn(name, argv, log=self.log / f"{name}.log", env=env, cwd=PROJECT)
+    def start(self, name: str, argv: list[str], env: Mapping[str, str], *, grace: float = 10) -> Child:
+        child = spawn(name, argv, log=self.log / f"{name}.log", env=env, cwd=PROJECT, grace=grace)
         self.children.append(child)
         return child
 

@@ -63,15 +63,6 @@ class ReadGap:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedCompany:
-    """A company that the ERP lists; `identity` is its lasting id there (a GUID), blank where it has none."""
-
-    erp_id: str
-    name: str
-    identity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ReadResult:
     """The result of one finished read: complete for every requested company that is not in `gaps`.
 
@@ -83,7 +74,6 @@ class ReadResult:
 
     readings: tuple[PeriodReading, ...]
     gaps: tuple[ReadGap, ...] = ()
-    companies: tuple[ListedCompany, ...] = ()
     pages: int = 0
     rows: int = 0
     server_clock: datetime | None = None

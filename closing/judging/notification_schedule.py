@@ -125,7 +125,7 @@ def _at_once(hours: NotificationHours, zone: ZoneInfo, as_of: datetime) -> datet
         day = local_date(moment, zone)
         if hours.defer_on_days_off and day < last and hours.is_off(day):
             moment = start_of_day(day + ONE_DAY, zone)
-        elif hours.is_quiet_at(_wall(moment, zone)):
+        elif hours.is_quiet_at(moment.astimezone(zone).time()):
             moment = _quiet_ends(hours, zone, moment)
         else:
             return moment.astimezone(UTC)
@@ -158,7 +158,7 @@ def _skips(hours: NotificationHours, day: date) -> bool:
 def _digest_on(day: date, hours: NotificationHours, zone: ZoneInfo) -> datetime:
     """The moment of a day's digest; if the clocks skip it, after the gap and after any quiet hours there."""
     moment = instant_at(day, hours.digest_time, zone)
-    return _quiet_ends(hours, zone, moment) if hours.is_quiet_at(_wall(moment, zone)) else moment
+    return _quiet_ends(hours, zone, moment) if hours.is_quiet_at(moment.astimezone(zone).time()) else moment
 
 
 def _quiet_ends(hours: NotificationHours, zone: ZoneInfo, moment: datetime) -> datetime:
@@ -168,8 +168,4 @@ def _quiet_ends(hours: NotificationHours, zone: ZoneInfo, moment: datetime) -> d
     for date_of_end in (day, day + ONE_DAY, day + 2 * ONE_DAY):
         again = datetime.combine(date_of_end, end.replace(fold=1), tzinfo=zone).astimezone(UTC)
         ends += [instant_at(date_of_end, end, zone), again]  # the end may come twice when clocks are set back
-    return min(at for at in ends if at > moment and not hours.is_quiet_at(_wall(at, zone)))
-
-
-def _wall(moment: datetime, zone: ZoneInfo) -> time:
-    return moment.astimezone(zone).time()
+    return min(at for at in ends if at > moment and not hours.is_quiet_at(at.astimezone(zone).time()))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from closing.calendar.days import DateSpan
-from closing.facts.readings import GapReason, ListedCompany, PeriodReading, ReadGap, ReadResult
+from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.business_central.accounting_periods import CompanyFailed, period_readings, posting_window
 from connectors.ledger_source import CompanyRef, SourceSettings, name_key
 from connectors.odata.lists import (
@@ -57,12 +57,12 @@ class BusinessCentralSource:
             with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
                 for ref in {name_key(ref.erp_id): ref for ref in refs}.values():
                     try:
-                        company = listed.company(ref)
+                        identity = listed.identity(ref)
                     except CompanyFailed as failed:
                         read.gaps[ref.erp_id] = ReadGap(ref.erp_id, failed.reason, failed.words)
                     else:
-                        read.identities[ref.erp_id] = company.identity
-                        url = f"{root}({company.identity})"
+                        read.identities[ref.erp_id] = identity
+                        url = f"{root}({identity})"
                         read.futures[pool.submit(_read_company, client, url, ref.erp_id, span)] = ref.erp_id
                 try:
                     read.collect()
@@ -72,7 +72,6 @@ class BusinessCentralSource:
             return ReadResult(
                 readings=tuple(reading for ref in refs for reading in read.readings.pop(ref.erp_id, ())),
                 gaps=tuple(read.gaps.values()),
-                companies=tuple(listed.companies.values()),
                 identities=read.identities,
                 keep_periods=frozenset(read.keep_periods),
                 pages=client.pages_read,
@@ -202,38 +201,38 @@ def _company_failure(error: RequestFailed) -> Exception:
 
 
 class ListedCompanies:
-    """The companies that the environment lists, by id; a row that cannot be read hides no other company."""
+    """The names of the companies that the environment lists, by id; a row that cannot be read hides no other."""
 
     def __init__(self, rows: Sequence[Any]) -> None:
-        self.companies: dict[str, ListedCompany] = {}
+        self.names: dict[str, str] = {}
         self._twice: set[str] = set()  # ids that came with two names
         self._bad_row = ""
         display_names: dict[str, str] = {}
         for row in rows:
             try:
-                identity = str(UUID(text_field(row, "id")))
-                company = ListedCompany(erp_id=identity, name=text_field(row, "name"), identity=identity)
+                identity, name = str(UUID(text_field(row, "id"))), text_field(row, "name")
             except (InvalidRow, ValueError) as error:
                 self._bad_row = f"The list of companies has a row that cannot be read: {error}."
                 continue
-            if self.companies.setdefault(identity, company) != company:
+            if self.names.setdefault(identity, name) != name:
                 self._twice.add(identity)
             if isinstance(row.get("displayName"), str):
                 display_names[identity] = row["displayName"]
-        if rows and not self.companies:
+        if rows and not self.names:
             raise AnswerMisread(self._bad_row)
-        names = {identity: company.name for identity, company in self.companies.items()}
         # The name stands before the display name, which several companies may share, and the closer match first.
-        self._by_name = [(form, _ids_by_name(of, form)) for form in _FORMS for of in (names, display_names)]
+        self._by_name = [
+            (form, _ids_by_name(of, form)) for form in _FORMS for of in (self.names, display_names)
+        ]
 
-    def company(self, ref: CompanyRef) -> ListedCompany:
-        """The company that the reference names; raises CompanyFailed for none, several, or another than pinned."""
+    def identity(self, ref: CompanyRef) -> str:
+        """The id of the company that is named; raises CompanyFailed for none, several, or another than pinned."""
         pinned = ref.identity.lower()
         ids = self._ids(ref.erp_id)
-        if not ids and pinned in self.companies:
+        if not ids and pinned in self.names:
             raise CompanyFailed(
                 GapReason.MISSING,
-                f"The company is now called {self.companies[pinned].name!r}. Correct its name in the connection.",
+                f"The company is now called {self.names[pinned]!r}. Correct its name in the connection.",
             )
         if not ids and self._bad_row:
             raise CompanyFailed(GapReason.BAD_ROW, f"{self._bad_row} This company is in no other row.")
@@ -244,29 +243,27 @@ class ListedCompanies:
                 "application has permission in it.",
             )
         if len(ids) > 1 and pinned not in ids:
-            names = " and ".join(sorted(repr(self.companies[identity].name) for identity in ids))
+            names = " and ".join(sorted(repr(self.names[identity]) for identity in ids))
             raise CompanyFailed(
                 GapReason.CONFLICT,
                 f"Several companies are displayed by this name: {names}. Enter one of these names, or the company's "
                 "id, in the connection.",
             )
-        company = self.companies[pinned if pinned in ids else ids[0]]
-        if company.identity in self._twice:
-            raise CompanyFailed(
-                GapReason.CONFLICT, f"The list of companies names {company.identity} with two names."
-            )
-        if pinned and company.identity != pinned:
+        identity = pinned if pinned in ids else ids[0]
+        if identity in self._twice:
+            raise CompanyFailed(GapReason.CONFLICT, f"The list of companies names {identity} with two names.")
+        if pinned and identity != pinned:
             raise CompanyFailed(
                 GapReason.IDENTITY_CHANGED,
-                f"A company of this name exists, but it is another one ({company.identity} instead of {pinned}): a "
+                f"A company of this name exists, but it is another one ({identity} instead of {pinned}): a "
                 "copy, a restored one or another environment. Confirm the new identity in the connection.",
             )
-        return company
+        return identity
 
     def _ids(self, id_or_name: str) -> Sequence[str]:
         """The ids of the companies that this may name; more than one only by a display name, or by looser letters."""
         identity = name_key(id_or_name).strip("{}")
-        if identity in self.companies:
+        if identity in self.names:
             return (identity,)
         found = (ids.get(name_key(id_or_name, form)) for form, ids in self._by_name)
         return next((ids for ids in found if ids), ())

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from closing.calendar.days import DateSpan
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import GapReason, ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
+from closing.facts.readings import GapReason, PeriodReading, PeriodType, ReadGap, ReadResult
 from connectors.finops.period_status import StatusCollector, StatusKey
 from connectors.ledger_source import CompanyRef, SourceSettings, name_key
 from connectors.odata.lists import (
@@ -95,7 +96,6 @@ class FinopsSource:
             return ReadResult(
                 readings=tuple(readings),
                 gaps=tuple(gaps),
-                companies=tuple(companies.values()),
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
@@ -135,16 +135,13 @@ def _status_set(document: Any) -> str:
     return chosen
 
 
-def _companies(rows: Iterable[Any]) -> dict[str, ListedCompany]:
-    """The legal entities by id without case; a row without an id is left out."""
-    companies: dict[str, ListedCompany] = {}
+def _companies(rows: Iterable[Any]) -> dict[str, str]:
+    """The ids of the legal entities as written, by id without case; a row without an id is left out."""
+    companies: dict[str, str] = {}
     for row in rows:
-        try:
+        with suppress(InvalidRow):
             erp_id = text_field(row, "LegalEntityId")
-            name = optional_text_field(row, "Name") or erp_id
-        except InvalidRow:
-            continue
-        companies.setdefault(name_key(erp_id), ListedCompany(erp_id, name))
+            companies.setdefault(name_key(erp_id), erp_id)
     return companies
 
 
@@ -214,7 +211,7 @@ def _period(calendar: str, row: Mapping[str, Any]) -> _Period:
 
 def _status_filter(
     listed: Sequence[str],
-    companies: Mapping[str, ListedCompany],
+    companies: Mapping[str, str],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
 ) -> dict[str, str] | None:
@@ -228,7 +225,7 @@ def _status_filter(
     chains = [or_filter("YearName", years)] if len(years) <= LONGEST_CHAIN else []
     if len(listed) <= FEW and len(companies) > 4 * len(listed):
         # How the status entity writes the ids is not documented (03-erp-contracts 11.10): filter by each spelling.
-        spellings = {form for key in listed for form in (key, key.upper(), companies[key].erp_id)}
+        spellings = {form for key in listed for form in (key, key.upper(), companies[key])}
         chains.append(or_filter("LegalEntityId", sorted(spellings)))
     options = {"orderby": "LedgerName,Calendar,YearName,PeriodName"}
     # No $select: 37 of the 40 properties are needed, and a property that an older version lacks gives a 400.
@@ -240,7 +237,7 @@ NO_STATUS = FinopsFacts(status=None)
 
 def _assemble(
     refs: Sequence[CompanyRef],
-    companies: Mapping[str, ListedCompany],
+    companies: Mapping[str, str],
     ledgers: _Ledgers,
     calendars: Mapping[str, _Calendar],
     statuses: StatusCollector,
@@ -265,7 +262,7 @@ def _assemble(
 
 def _problem(
     company: str,
-    companies: Mapping[str, ListedCompany],
+    companies: Mapping[str, str],
     ledgers: _Ledgers,
     calendar: _Calendar,
     statuses: StatusCollector,

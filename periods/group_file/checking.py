@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 from django.contrib.auth.password_validation import validate_password
@@ -14,14 +15,19 @@ from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
 from closing.facts.base import FACT_KINDS
 from entities.calendars import holiday_category_problem, holiday_region_problem
-from entities.models import WorkCalendar
+from entities.models import Connection, Group, LegalEntity, Person, WorkCalendar
 from periods.group_file import shape
 from periods.group_file.by_hand_items import month_problem, period_ends
 from periods.group_file.diff import FieldValue
-from periods.group_file.existing import ExistingRows
-from periods.group_file.policy_items import policy_code, policy_owner, policy_version_fields
+from periods.group_file.policy_items import (
+    PolicyOwner,
+    policy_code,
+    policy_owner,
+    policy_version_fields,
+)
 from periods.group_file.spellings import did_you_mean
 from periods.group_file.tree import NodePath, YamlTree
+from periods.models import AgreedDate, DeadlinePolicy
 
 _I = TypeVar("_I", bound=shape.GroupFileItem)
 A_YEAR = 366
@@ -46,6 +52,19 @@ class FileEntry(Generic[_I]):
     def refuse(self, words: str, *keys: str | int) -> None:
         """Add a problem of the item, or of what stands under these of its keys."""
         self.tree.add_problem((*self.path, *keys), words)
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingRows:
+    """Rows by code, name or e-mail; policies by owner; the newest agreed date by entity code and month."""
+
+    groups: dict[str, Group]
+    calendars: dict[str, WorkCalendar]
+    connections: dict[str, Connection]
+    people: dict[str, Person]
+    entities: dict[str, LegalEntity]
+    policies: dict[PolicyOwner, DeadlinePolicy]
+    agreed: dict[tuple[str, date], AgreedDate]
 
 
 @dataclass(slots=True)
@@ -340,10 +359,11 @@ def _check_policies(checked: CheckedFile, existing: ExistingRows, names: _Names)
 
 
 def _check_agreed_dates(checked: CheckedFile, names: _Names) -> None:
-    entries = checked.agreed_dates
     label = "the date agreed for"
-    _check_duplicates(entries, label, lambda item: f"{item.entity}, {month_and_year(item.month)}")
-    for entry in entries:
+    _check_duplicates(
+        checked.agreed_dates, label, lambda item: f"{item.entity}, {month_and_year(item.month)}"
+    )
+    for entry in checked.agreed_dates:
         item = entry.item
         names.require(entry, "entity")
         if not item.month <= item.due_on or (item.due_on - month_end(item.month)).days > A_YEAR:

@@ -21,13 +21,13 @@ from entities.audit_trail import (
     scope_of,
 )
 from entities.group_tree import InvalidGroup, save_group
-from entities.models import Connection, Group, LegalEntity, Membership, Person
+from entities.models import Connection, Group, LegalEntity, Membership, Person, WorkCalendar
 from infra.audit.recording import INSTALLATION, AuditedObject, record
 from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
 from periods.group_file.by_hand_items import DeadlinesInForce, write_months
 from periods.group_file.calendar_items import calendar_advice, write_calendar
-from periods.group_file.checking import CheckedFile, FileEntry, check_group_file
+from periods.group_file.checking import CheckedFile, ExistingRows, FileEntry, check_group_file
 from periods.group_file.diff import (
     FieldChange,
     FieldValue,
@@ -37,8 +37,8 @@ from periods.group_file.diff import (
     recorded_fields,
     set_fields,
 )
-from periods.group_file.existing import ExistingRows, read_existing
 from periods.group_file.policy_items import (
+    owner_of,
     policy_choices,
     policy_code,
     policy_owner,
@@ -66,7 +66,7 @@ def load_group(
     tree = read_tree(text, environ)
     with transaction.atomic():
         lock_deadlines()  # also keeps two loads apart
-        existing = read_existing()
+        existing = _read_existing()
         checked = check_group_file(tree, existing, environ)
         if tree.problems:
             raise InvalidGroupFile(tree.problems)
@@ -88,6 +88,25 @@ def load_group(
             counts = {"added": diff.added, "changed": diff.changed, "deadlines": deadlines.rows}
             record_act(Verb.GROUP_FILE_LOADED, INSTALLATION, at=as_of, after=counts)
     return diff
+
+
+def _read_existing() -> ExistingRows:
+    """The rows that the file may describe, in one query per kind."""
+    agreed = AgreedDate.objects.select_related("entity").order_by("set_at", "id")
+    return ExistingRows(
+        groups={row.code: row for row in Group.objects.select_related("parent")},
+        calendars={row.code: row for row in WorkCalendar.objects.all()},
+        connections={row.name: row for row in Connection.objects.all()},
+        people={row.email: row for row in Person.objects.all()},
+        entities={
+            row.code: row
+            for row in LegalEntity.objects.select_related(
+                "group", "calendar", "owner", "deputy", "connection"
+            ).order_by("code")
+        },
+        policies={owner_of(row): row for row in DeadlinePolicy.objects.select_related("group", "entity")},
+        agreed={(row.entity.code, row.reporting_month): row for row in agreed},
+    )
 
 
 @dataclass

@@ -7,13 +7,13 @@ from typing import Any
 from closing.calendar.deadlines import ordinal
 from periods.group_file import shape
 from periods.group_file.diff import format_value
-from periods.group_file.existing import PolicyOwner
 from periods.group_file.shape import (
     LATENESS_UNITS,
 )
-from periods.models import PolicyVersion
+from periods.models import DeadlinePolicy, PolicyVersion
 from periods.policies import build_rule
 
+PolicyOwner = tuple[str, str]  # ("group" or "entity", code)
 # The choices beside rule and number: fields of PolicyVersion, each with its key in the file.
 _KEYS = {
     "n_quarter_end": "quarter_end",
@@ -31,6 +31,13 @@ _KEYS = {
 def policy_owner(item: shape.PolicyItem) -> PolicyOwner:
     """The owner of the policy that an item describes."""
     return ("group", item.group) if item.group else ("entity", item.entity or "")
+
+
+def owner_of(policy: DeadlinePolicy) -> PolicyOwner:
+    """The owner of a policy."""
+    if policy.group is not None:
+        return ("group", policy.group.code)
+    return ("entity", policy.entity.code if policy.entity else "")
 
 
 def policy_version_fields(item: shape.PolicyItem) -> dict[str, Any]:

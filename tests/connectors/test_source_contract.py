@@ -43,7 +43,6 @@ def test_reads_every_wanted_company_and_no_other(kind: str, sim: Running) -> Non
     harvest = source(kind, sim.url).read(company_refs(kind)[:1], SPRING)
     assert companies_read(harvest) == {COMPANIES[kind][0]}
     assert harvest.gaps == ()
-    assert len(harvest.companies) == len(COMPANIES[kind])
 
 
 def test_reads_the_periods_that_touch_the_span(kind: str, sim: Running) -> None:
@@ -66,7 +65,6 @@ def test_companies_are_named_without_case_and_answered_as_asked(kind: str, sim: 
     asked = [CompanyRef(erp_id.swapcase()) for erp_id in COMPANIES[kind]]
     harvest = source(kind, sim.url).read(asked, MAY)
     assert companies_read(harvest) == {one.erp_id for one in asked}
-    assert {one.name.casefold() for one in harvest.companies} >= {"uk holdco"} or kind == "business_central"
 
 
 def test_a_company_asked_for_twice_is_read_once(kind: str, sim: Running) -> None:

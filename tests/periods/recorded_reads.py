@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from closing.calendar.days import DateSpan
 from closing.facts.base import NativePeriodFacts
 from closing.facts.finops_facts import FinopsFacts
-from closing.facts.readings import ListedCompany, PeriodReading, PeriodType, ReadGap, ReadResult
+from closing.facts.readings import PeriodReading, PeriodType, ReadGap, ReadResult
 from entities.models import Connection, LegalEntity
 from periods.models import SyncAttempt
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt
@@ -62,7 +62,6 @@ def read_result(
     return ReadResult(
         tuple(readings),
         gaps,
-        tuple(ListedCompany(code.lower(), code) for code in said),
         pages=1,
         rows=len(readings),
     )
