@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from closing.facts.period_remarks import OverdueReason, PeriodRemark, RemarkKind
 from closing.judging.standing import ObservedChange
 from closing.judging.states import PeriodState
 from infra.fast_cursor import fast_cursor
-from periods.packed_attempts import GOOD, packed_attempt
+from periods.packing import GOOD, LOADED_LATER, packed_attempt
 
-# Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
-LOADED_LATER = timedelta(hours=1)
 # In the order of the fields of PeriodRemark.
 _REMARK = """r.id, r.kind, COALESCE(NULLIF(p.name, ''), p.email), r.at, r.text, r.reason, r.expected_on,
              r.replaces_id, r.withdrawn, r.by_id"""

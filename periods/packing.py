@@ -1,6 +1,6 @@
 """Packs old attempts to read: one row per connection, day and content, in which each keeps its times (ADR 0027).
 
-No past board changes: what looks at a past moment finds packed attempts too (`periods.packed_attempts`). Attempts
+No past board changes: what looks at a past moment finds packed attempts too (`packed_attempt`). Attempts
 with something of their own stay as they are: those that a change or a read span names, those loaded later, the
 connection's first, and the newest, from which its clock follows.
 """
@@ -8,16 +8,17 @@ connection's first, and the newest, from which its clock follows.
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from django.db import connection as database
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 
-from periods.lookups import LOADED_LATER
 from periods.models import ConnectionClock
 
+# Longer than an attempt and its lease together: a reading recorded later than this was loaded for a past moment.
+LOADED_LATER = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 _LONGEST = timedelta(minutes=30)  # microseconds that fit into an integer
 
@@ -158,3 +159,30 @@ def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> tupl
     if oldest is None or oldest >= cutoff:
         return left or cutoff, cutoff
     return left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1))
+
+
+# Attempts that started at or after `packed_until` of their connection are rows of their own, and so are the newest
+# good one and the newest finished one before it: only a look at an earlier moment must search the packed ones as well.
+# Each look reads the rows of one day.
+Which = Literal["true", "outcome IN ('ok', 'partial')"]
+FINISHED: Which = "true"
+GOOD: Which = "outcome IN ('ok', 'partial')"
+
+
+def packed_attempt(which: Which, *, newest: bool, connection: str, packed_until: str, at: str) -> str:
+    """The newest packed attempt of a kind that started at or before a moment, or the first at or after it.
+
+    `connection`, `packed_until` and `at` are expressions of the statement around it; the columns are started_at,
+    outcome, words and gaps.
+    """
+    side, bound, order = ("<=", "first_at", "DESC") if newest else (">=", "last_at", "ASC")
+    return f"""
+        SELECT moment.started_at, outcome, words, gaps
+        FROM periods_packedattempts CROSS JOIN unnest(started) AS moment(started_at)
+        WHERE {packed_until} > {at} AND connection_id = {connection} AND {which}
+          AND day = (SELECT day FROM periods_packedattempts
+                     WHERE connection_id = {connection} AND {which} AND {bound} {side} {at}
+                       AND day {side} ({at} AT TIME ZONE 'UTC')::date
+                     ORDER BY day {order} LIMIT 1)
+          AND moment.started_at {side} {at}
+        ORDER BY moment.started_at {order} LIMIT 1"""  # noqa: S608 - texts of our own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from datetime import date, time
+from functools import partial
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,43 +23,36 @@ WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 LATENESS_UNITS = {"calendar": LatenessUnit.CALENDAR_DAYS.value, "working": LatenessUnit.WORKING_DAYS.value}
 
 
-def _text(longest: int) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if len(text) > longest:
-            raise ValueError(f"has more than {longest} letters")
-        if not text.strip():
-            raise ValueError("must not be empty")
-        return text.strip()
-
-    return read
+def _text(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise ValueError(f"has more than {longest} letters")
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text.strip()
 
 
-def _matching(pattern: str, longest: int, what: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text) or len(text) > longest:
-            raise ValueError(f"{text!r} is not {what}")
-        return text
-
-    return read
+def _matching(text: str, pattern: str, longest: int, what: str) -> str:
+    if not re.fullmatch(pattern, text) or len(text) > longest:
+        raise ValueError(f"{text!r} is not {what}")
+    return text
 
 
-_code = _matching(
-    CODE_PATTERN, 40, "a code: capital letters, digits, - and _, at most 40, none of - and _ first"
-)
-_connection_name = _matching("[A-Za-z0-9_-]+", 60, "a connection name: letters, digits, - and _, at most 60")
-_address_of_mail = _matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+", 254, "an e-mail address")
+def _code(text: str) -> str:
+    what = "a code: capital letters, digits, - and _, at most 40, none of - and _ first"
+    return _matching(text, CODE_PATTERN, 40, what)
 
 
-def _without(problem: Callable[[str], str | None]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if why := problem(text):
-            raise ValueError(why)
-        return text
-
-    return read
+def _connection_name(text: str) -> str:
+    return _matching(text, "[A-Za-z0-9_-]+", 60, "a connection name: letters, digits, - and _, at most 60")
 
 
-_country, _zone = _without(country_problem), _without(zone_problem)
+def _without(text: str, problem: Callable[[str], str | None]) -> str:
+    if why := problem(text):
+        raise ValueError(why)
+    return text
+
+
+_country, _zone = partial(_without, problem=country_problem), partial(_without, problem=zone_problem)
 
 
 def _country_of_holidays(text: str) -> str:
@@ -67,21 +61,18 @@ def _country_of_holidays(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    return _address_of_mail(text).lower()
+    return _matching(text, r"[^@\s]+@[^@\s]+\.[^@\s.]+", 254, "an e-mail address").lower()
 
 
-def _date_like(parse: Callable[[str], date], kind: str, example: str) -> Callable[[str], date]:
-    def read(text: str) -> date:
-        try:
-            return parse(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a {kind}; a {kind} is written like {example}") from None
-
-    return read
+def _date_like(text: str, parse: Callable[[str], date], kind: str, example: str) -> date:
+    try:
+        return parse(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a {kind}; a {kind} is written like {example}") from None
 
 
-_day = _date_like(date.fromisoformat, "date", "2026-06-11")
-_month = _date_like(parse_month, "month", "2026-05")
+_day = partial(_date_like, parse=date.fromisoformat, kind="date", example="2026-06-11")
+_month = partial(_date_like, parse=parse_month, kind="month", example="2026-05")
 
 
 def _clock(text: str) -> time:
@@ -108,13 +99,10 @@ def _seconds(text: str) -> int:
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
-            raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return read
+def _whole(text: str, low: int, high: int) -> int:
+    if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
+        raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+    return int(text)
 
 
 def _yes_or_no(text: str) -> bool:
@@ -132,21 +120,18 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
-def _one_of(words: Collection[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
-        return text
-
-    return read
+def _one_of(text: str, words: Collection[str]) -> str:
+    if text not in words:
+        raise ValueError(f"{text!r} is not one of {', '.join(words)}")
+    return text
 
 
 def _weekday(text: str) -> int:
-    return WEEKDAYS.index(_one_of(WEEKDAYS)(text.lower()))
+    return WEEKDAYS.index(_one_of(text.lower(), WEEKDAYS))
 
 
 def _unit(text: str) -> str:
-    return LATENESS_UNITS[_one_of(LATENESS_UNITS)(text)]
+    return LATENESS_UNITS[_one_of(text, LATENESS_UNITS)]
 
 
 def parse_rule(text: str) -> tuple[str, int]:
@@ -187,18 +172,18 @@ def _maybe(read: Callable[[str], _T], empty: str | None = None) -> BeforeValidat
 
 
 Code = Annotated[str, _given(_code)]
-Name = Annotated[str, _given(_text(200))]
-ShortText = Annotated[str, _given(_text(100))]
-LongText = Annotated[str, _given(_text(2000))]
-Reference = Annotated[str, _given(_text(254))]
+Name = Annotated[str, _given(partial(_text, longest=200))]
+ShortText = Annotated[str, _given(partial(_text, longest=100))]
+LongText = Annotated[str, _given(partial(_text, longest=2000))]
+Reference = Annotated[str, _given(partial(_text, longest=254))]
 MaybeCode = Annotated[str | None, _maybe(_code)]
-MaybeName = Annotated[str, _maybe(_text(200), "")]
-MaybeShort = Annotated[str, _maybe(_text(100), "")]
-MaybeReference = Annotated[str | None, _maybe(_text(254))]
+MaybeName = Annotated[str, _maybe(partial(_text, longest=200), "")]
+MaybeShort = Annotated[str, _maybe(partial(_text, longest=100), "")]
+MaybeReference = Annotated[str | None, _maybe(partial(_text, longest=254))]
 MaybeEmail = Annotated[str | None, _maybe(_email)]
 MaybeCutOff = Annotated[time | None, _maybe(_cut_off)]
 MaybeDay = Annotated[date | None, _maybe(_day)]
-MaybeNumber = Annotated[int | None, _maybe(_whole(0, 99))]
+MaybeNumber = Annotated[int | None, _maybe(partial(_whole, low=0, high=99))]
 MaybeYesNo = Annotated[bool | None, _maybe(_yes_or_no)]
 Day = Annotated[date, _given(_day)]
 Month = Annotated[date, _given(_month)]
@@ -229,16 +214,16 @@ class CalendarItem(GroupFileItem):
     code: Code
     name: Name
     country: Annotated[str, _maybe(_country_of_holidays, "")] = ""
-    subdivision: Annotated[str, _maybe(_text(10), "")] = ""
+    subdivision: Annotated[str, _maybe(partial(_text, longest=10), "")] = ""
     weekend: list[Annotated[int, _given(_weekday)]] | None = None
-    holiday_categories: list[Annotated[str, _given(_text(40))]] | None = None
+    holiday_categories: list[Annotated[str, _given(partial(_text, longest=40))]] | None = None
     days_off: list[DayItem] = []
     working_days: list[DayItem] = []
 
 
 class ConnectionItem(GroupFileItem):
     name: Annotated[str, _given(_connection_name)]
-    kind: Annotated[str, _given(_one_of(FACT_KINDS))]
+    kind: Annotated[str, _given(partial(_one_of, words=FACT_KINDS))]
     base_url: WebAddress
     tenant: ShortText
     client_id: ShortText
@@ -252,7 +237,7 @@ class ConnectionItem(GroupFileItem):
 
 
 class RoleItem(GroupFileItem):
-    role: Annotated[str, _given(_one_of(Membership.Role.values))]
+    role: Annotated[str, _given(partial(_one_of, words=Membership.Role.values))]
     group: MaybeReference = None
     entity: MaybeReference = None
 
@@ -278,7 +263,7 @@ class EntityItem(GroupFileItem):
     erp_id: MaybeShort = ""
     active_from: MaybeDay = None
     active_to: MaybeDay = None
-    year_end_month: Annotated[int, _given(_whole(1, 12))] = 12
+    year_end_month: Annotated[int, _given(partial(_whole, low=1, high=12))] = 12
 
 
 class PolicyItem(GroupFileItem):
@@ -292,7 +277,7 @@ class PolicyItem(GroupFileItem):
     working_day: MaybeNumber = None
     calendar_days: MaybeNumber = None
     day_of_month: MaybeNumber = None
-    first_working_day_is: Annotated[int | None, _maybe(_whole(0, 1))] = None
+    first_working_day_is: Annotated[int | None, _maybe(partial(_whole, low=0, high=1))] = None
     quarter_end: MaybeNumber = None
     year_end: MaybeNumber = None
     cut_off: MaybeCutOff = None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from infra.fast_cursor import fast_cursor
 from periods.models import SyncAttempt
-from periods.packed_attempts import FINISHED, GOOD, Which, packed_attempt
+from periods.packing import FINISHED, GOOD, Which, packed_attempt
 
 
 @dataclass(frozen=True, slots=True)
