@@ -162,7 +162,7 @@ def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> tupl
 
 
 # Attempts that started at or after `packed_until` of their connection are rows of their own, and so are the newest
-# good one and the newest finished one before it: only a look at an earlier moment must search the packed ones as well.
+# good one and the newest finished one before it: only a look at an earlier moment must search the packed ones too.
 # Each look reads the rows of one day.
 Which = Literal["true", "outcome IN ('ok', 'partial')"]
 FINISHED: Which = "true"

@@ -30,8 +30,8 @@ from board.web.query_phrasing import describe_filters
 from board.web.readers import administers_a_group, may_send_test
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
-from closing.judging.alerting_queue import OverdueEntity
 from closing.judging.notice_rules import NoticeReason
+from closing.judging.risk import OverdueEntity
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
 

@@ -30,7 +30,7 @@ from board.web.controls import page_number, pagination
 from board.web.query_phrasing import describe_filters
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
-from closing.judging.alerting_queue import OverdueEntity
+from closing.judging.risk import OverdueEntity
 from closing.phrasing import (
     acknowledgement_text,
     expected_close_text,

@@ -18,7 +18,7 @@ from board.web.readers import Reader
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
-from closing.judging.alerting_queue import OverdueEntity, first_alerting_day, overdue_entities
+from closing.judging.risk import OverdueEntity, first_alerting_day, overdue_entities
 from closing.judging.standing import LatenessUnit
 from closing.judging.states import PeriodState
 from closing.phrasing import (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from closing.calendar.deadlines import Deadline
-from closing.judging.alerting_queue import first_alerting_day, overdue_entities
+from closing.judging.risk import first_alerting_day, overdue_entities
 from closing.judging.standing import JudgingPolicy, LatenessUnit, fold, judge
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.row import Row
