@@ -13,7 +13,6 @@ from typing import Any, Literal
 import structlog
 from django.db import connection as database
 from django.db import transaction
-from django.db.backends.utils import CursorWrapper
 
 from periods.models import ConnectionClock
 
@@ -115,50 +114,39 @@ def _midnight(moment: datetime) -> datetime:
 
 @transaction.atomic
 def _pack_day(connection: int, cutoff: datetime) -> int:
-    """Pack the oldest day of a connection that is not packed yet."""
+    """Pack the oldest day of a connection that is not packed yet, under its clock, as every writer of attempts."""
     with database.cursor() as cursor:
-        step = _next_step(cursor, connection, cutoff)
-        if step is None:
+        cursor.execute(
+            "SELECT coalesce(packed_until, '0001-01-01Z') FROM periods_connectionclock"
+            " WHERE connection_id = %s FOR UPDATE",
+            [connection],
+        )
+        row = cursor.fetchone()
+        if row is None or row[0] >= cutoff:
             return 0
-        since, until = step
+        cursor.execute(
+            """
+            SELECT (SELECT min(started_at) FROM periods_syncattempt
+                    WHERE connection_id = %(connection)s AND started_at >= %(packed_until)s),
+                   least((SELECT max(started_at) FROM periods_syncattempt
+                          WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
+                            AND outcome IN ('ok', 'partial')),
+                         (SELECT max(started_at) FROM periods_syncattempt
+                          WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
+                            AND outcome <> 'running'))
+            """,
+            {"connection": connection, "packed_until": row[0]},
+        )
+        oldest, left = cursor.fetchone()
+        since, until = left or cutoff, cutoff
+        if oldest is not None and oldest < cutoff:
+            since, until = left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1))
         parameters: dict[str, Any] = {"connection": connection, "since": since, "until": until}
         parameters |= {"loaded_later": LOADED_LATER, "longest": _LONGEST}
         cursor.execute(_PACK, parameters)
         (count,) = cursor.fetchone()
     ConnectionClock.objects.filter(pk=connection).update(packed_until=until)
     return int(count)
-
-
-def _next_step(cursor: CursorWrapper, connection: int, cutoff: datetime) -> tuple[datetime, datetime] | None:
-    """Lock the clock, as every writer of attempts does, and find its oldest unpacked day; None if there is none.
-
-    The attempts to look at are those that started from the first moment on and before the second.
-    """
-    cursor.execute(
-        "SELECT coalesce(packed_until, '0001-01-01Z') FROM periods_connectionclock"
-        " WHERE connection_id = %s FOR UPDATE",
-        [connection],
-    )
-    row = cursor.fetchone()
-    if row is None or row[0] >= cutoff:
-        return None
-    cursor.execute(
-        """
-        SELECT (SELECT min(started_at) FROM periods_syncattempt
-                WHERE connection_id = %(connection)s AND started_at >= %(packed_until)s),
-               least((SELECT max(started_at) FROM periods_syncattempt
-                      WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
-                        AND outcome IN ('ok', 'partial')),
-                     (SELECT max(started_at) FROM periods_syncattempt
-                      WHERE connection_id = %(connection)s AND started_at < %(packed_until)s
-                        AND outcome <> 'running'))
-        """,
-        {"connection": connection, "packed_until": row[0]},
-    )
-    oldest, left = cursor.fetchone()
-    if oldest is None or oldest >= cutoff:
-        return left or cutoff, cutoff
-    return left or oldest, min(cutoff, _midnight(oldest) + timedelta(days=1))
 
 
 # Attempts that started at or after `packed_until` of their connection are rows of their own, and so are the newest
