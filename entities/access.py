@@ -8,15 +8,14 @@ group and auditors only read.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from entities.models import Group, LegalEntity, LegalEntityQuerySet, Membership, Person
+from infra.fast_cursor import fetch_rows
 
 Role = Membership.Role
 
@@ -54,18 +53,6 @@ def groups_with_role(person: Person | AnonymousUser, roles: Q) -> QuerySet[Group
     return groups.filter(Exists(held.alias(below=path).filter(below__startswith=F("group__path"))))
 
 
-@dataclass(frozen=True, slots=True)
-class AccessFingerprint:
-    """The access of a person at one moment, to be compared with that of another.
-
-    `fingerprint` changes with: active or not, superuser, a membership, the entities below a group of a membership,
-    the password. It is for comparing only.
-    """
-
-    active: bool
-    fingerprint: str
-
-
 # The entities below a group are part of the access: an entity that moves elsewhere is taken from its old readers,
 # although no membership changes. Groups are joined with groups, so the cost does not grow with people x entities.
 _ACCESS = """
@@ -92,7 +79,6 @@ WITH held AS (
 )
 SELECT
     person.id,
-    person.is_active,
     concat_ws(
         '|', person.is_active, person.is_superuser, md5(person.password),
         CASE WHEN person.is_superuser THEN
@@ -105,16 +91,14 @@ WHERE person.id = ANY(%(people)s)
 """
 
 
-def access_fingerprints(person_ids: Collection[int]) -> dict[int, AccessFingerprint]:
-    """The access of each of these people at this moment, in one query; people who no longer exist are left out."""
+def access_fingerprints(person_ids: Collection[int]) -> dict[int, str]:
+    """A fingerprint of the access of each of these people, in one query; people who no longer exist are left out.
+
+    It changes with: active or not, superuser, a membership, the entities below a group of a membership, the password.
+    """
     if not person_ids:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_ACCESS, {"people": list(person_ids)})
-        return {
-            person: AccessFingerprint(active, fingerprint)
-            for person, active, fingerprint in cursor.fetchall()
-        }
+    return dict(fetch_rows(_ACCESS, {"people": list(person_ids)}))
 
 
 def open_sessions(session_keys: Collection[str]) -> set[str]:

@@ -53,8 +53,12 @@ class SharedScreen:
     key: object
     board_request: BoardRequest
     ids: frozenset[int] | None
-    state: ScreenState
     streams: set[Stream] = field(default_factory=set)
+
+    @cached_property
+    def state(self) -> ScreenState:
+        """What its browsers show; first built only if no other stream shares it."""
+        return _screen_state(self.board_request, self.ids)
 
 
 class Hub:
@@ -85,12 +89,11 @@ class Hub:
         """Every open stream."""
         return [stream for screen in self._screens.values() for stream in screen.streams]
 
-    async def shared_screen(self, opening: StreamOpening) -> SharedScreen:
+    async def shared_screen(self, screen: SharedScreen) -> SharedScreen:
         """The screen of a browser, shared or new; it is built once, however many browsers connect at once."""
         async with self._creation_lock:
-            if (screen := self._screens.get(opening.key)) is None:
-                state = await in_thread(lambda: opening.first_state)
-                screen = SharedScreen(opening.key, opening.board_request, opening.ids, state)
+            if screen.key not in self._screens:
+                await in_thread(lambda: screen.state)
             return self._screens.setdefault(screen.key, screen)
 
     async def hold(self, screen: SharedScreen, stream: Stream, receive: Receive) -> None:
@@ -200,40 +203,21 @@ class Hub:
         keys = {stream.session_key for stream in streams}
         accesses, sessions = await in_thread(lambda: (access_fingerprints(people), open_sessions(keys)))
         for stream in streams:
-            access = accesses.get(stream.person_id)
-            if (
-                access is None
-                or not access.active
-                or access.fingerprint != stream.fingerprint
-                or stream.session_key not in sessions
-            ):
+            if accesses.get(stream.person_id) != stream.fingerprint or stream.session_key not in sessions:
                 stream.put(None)
         self._access_revision = revision
 
 
-@dataclass(frozen=True)
-class StreamOpening:
-    """An authorized stream that is not open yet."""
-
-    key: object
-    board_request: BoardRequest
-    ids: frozenset[int] | None
-    stream: Stream
-
-    @cached_property
-    def first_state(self) -> ScreenState:
-        """The first screen; needed only if no other stream shares it."""
-        return _screen_state(self.board_request, self.ids)
-
-
-def authorize_stream(person_id: int, session_key: str, params: dict[str, str]) -> StreamOpening | None:
-    """Authorizes a person's stream; None if the person may not sign in any more. Raises InvalidQuery.
+def authorize_stream(
+    person_id: int, session_key: str, params: dict[str, str]
+) -> tuple[SharedScreen, Stream] | None:
+    """A person's stream, and its screen where no other shares it; None if they may not sign in. Raises InvalidQuery.
 
     The access is read before the visible entities, so that the next check finds a change in between.
     """
-    access = access_fingerprints([person_id]).get(person_id)
+    fingerprint = access_fingerprints([person_id]).get(person_id)
     person = DoorBackend().get_user(person_id)
-    if access is None or person is None:
+    if fingerprint is None or person is None:
         return None
     board_request = resolve_request(person, params, clock.now())
     ids = visible_ids(person)
@@ -241,7 +225,7 @@ def authorize_stream(person_id: int, session_key: str, params: dict[str, str]) -
         month=board_request.month if board_request.query.month is not None else None
     )
     key = (ids, board_request.reader.zone_name, query.querystring())
-    return StreamOpening(key, board_request, ids, Stream(person.pk, session_key, access.fingerprint))
+    return SharedScreen(key, board_request, ids), Stream(person.pk, session_key, fingerprint)
 
 
 def _screen_state(board_request: BoardRequest, ids: frozenset[int] | None) -> ScreenState:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-)
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from board.live.asgi_handler import StreamResponse
-from board.live.hub import Hub, StreamOpening, authorize_stream, in_thread
+from board.live.browser_connection import Stream
+from board.live.hub import Hub, SharedScreen, authorize_stream, in_thread
 from board.web.board_query import InvalidQuery
 
 
@@ -18,12 +16,13 @@ from board.web.board_query import InvalidQuery
 async def live(request: HttpRequest) -> HttpResponseBase:
     """The stream that keeps a board live (board.live.hub); 401 without a login, since it is no page."""
     opening = await in_thread(lambda: _opening(request))
-    if not isinstance(opening, StreamOpening):
+    if isinstance(opening, HttpResponse):
         return opening
-    return StreamResponse(await Hub.for_running_loop().shared_screen(opening), opening.stream)
+    screen, stream = opening
+    return StreamResponse(await Hub.for_running_loop().shared_screen(screen), stream)
 
 
-def _opening(request: HttpRequest) -> StreamOpening | HttpResponse:
+def _opening(request: HttpRequest) -> tuple[SharedScreen, Stream] | HttpResponse:
     status, message = 401, "You are not signed in any more."
     if not request.user.is_authenticated or request.session.session_key is None:
         pass

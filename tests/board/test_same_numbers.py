@@ -122,7 +122,7 @@ def first_screen(somebody: Person, query: str) -> Page:
     told = dict(pair.split("=") for pair in query.lstrip("?").split("&") if pair)
     opening = authorize_stream(somebody.pk, "no session", told)
     assert opening is not None
-    shown = opening.first_state
+    shown = opening[0].state
     table = "".join(
         shown.screen.row(shown.rows[each.id]) for each in shown.positions if each.id in shown.rows
     )

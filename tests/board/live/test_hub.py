@@ -12,7 +12,8 @@ from django.db import transaction
 
 from board.live import browser_connection
 from board.live import hub as stream
-from board.live.hub import Hub, StreamOpening, authorize_stream
+from board.live.browser_connection import Stream
+from board.live.hub import Hub, SharedScreen, authorize_stream
 from entities.access import access_fingerprints
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
@@ -28,7 +29,7 @@ def session() -> str:
     return str(store.session_key)
 
 
-def opened(somebody: Person, key: str | None = None) -> StreamOpening:
+def opened(somebody: Person, key: str | None = None) -> tuple[SharedScreen, Stream]:
     opening = authorize_stream(somebody.pk, key or session(), {})
     assert opening is not None
     return opening
@@ -37,17 +38,17 @@ def opened(somebody: Person, key: str | None = None) -> StreamOpening:
 class Listener:
     """A stream that somebody reads (or not, when `slow`), and all that it has told so far."""
 
-    def __init__(self, opening: StreamOpening, *, slow: bool = False) -> None:
+    def __init__(self, opening: tuple[SharedScreen, Stream], *, slow: bool = False) -> None:
         self.told = b""
         self.ended = False
         self.left = asyncio.Event()
-        self._opening = opening
+        self._screen, self._stream = opening
         self._slow = slow
 
     async def listen(self) -> None:
-        self._opening.stream.send = self._send
+        self._stream.send = self._send
         hub = Hub.for_running_loop()
-        await hub.hold(await hub.shared_screen(self._opening), self._opening.stream, self._receive)
+        await hub.hold(await hub.shared_screen(self._screen), self._stream, self._receive)
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         if self._slow and self.told:
@@ -308,14 +309,15 @@ def test_the_readers_midnight_is_told_where_no_row_says_anything_else(
         monkeypatch.setattr("board.web.board_request.now", lambda: evening)
         rosa = await in_thread(save_person)
         opening = await in_thread(lambda: opened(rosa))
-        assert "12 days" in (await in_thread(lambda: opening.first_state)).parts["verdict"]
+        first = await in_thread(lambda: opening[0].state)
+        assert "12 days" in first.parts["verdict"]
         listener = Listener(opening)
         task = asyncio.create_task(listener.listen())
         await until(lambda: listener.told, "she is greeted")
         monkeypatch.setattr("board.web.board_request.now", lambda: night)
         await until(lambda: b"13 days" in listener.told, "it is Saturday")
         assert b"not read since Fri 12 Jun 12:58" in listener.told
-        assert opening.first_state.version.encode() + b":" in listener.told
+        assert first.version.encode() + b":" in listener.told
         Hub.for_running_loop().end()
         await task
 
