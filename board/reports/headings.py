@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from board.scoreboard.group_paths import group_ancestry, group_headings
-from board.scoreboard.table_sections import entities_by, name_key
+from board.scoreboard.table_sections import entities_by, group_ancestry, group_headings, name_key
 from board.web.filters import FilterableEntity
 from closing.scoreboard.board import GroupNode
 

@@ -22,7 +22,7 @@ from board.reports.overdue_queue import (
 from board.reports.report_page import render_report
 from board.scoreboard.row_cells import RowCells, row_cells
 from board.scoreboard.screen import board_calendars
-from board.scoreboard.upcoming import upcoming_deadlines
+from board.scoreboard.summary import upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view

@@ -18,9 +18,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from board.scoreboard.row_cells import row_cells
-from board.scoreboard.summary import BoardSummary, board_summary
+from board.scoreboard.summary import BoardSummary, Calendars, board_summary, upcoming_deadlines
 from board.scoreboard.table_sections import BoardSection, Folds, sections
-from board.scoreboard.upcoming import Calendars, upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
