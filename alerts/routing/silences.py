@@ -7,8 +7,7 @@ every past moment. It ends with its last day in each entity's own zone, so a gro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -192,8 +191,8 @@ def _end(silence: Silence, by: Person, at: datetime) -> datetime:
 # --- coverage -----------------------------------------------------------------------------------------------------
 
 _ENTITY_SILENCES = """
-SELECT s.id, e.id, e.zone, s.last_day, s.reason, coalesce(nullif(p.name, ''), p.email), coalesce(g.name, ''),
-       s.made_at, s.lifted_at
+SELECT e.id, e.zone, s.made_at, s.lifted_at,
+       s.id, s.last_day, coalesce(nullif(p.name, ''), p.email), s.reason, coalesce(g.name, '')
 FROM alerts_silence s
 JOIN entities_person p ON p.id = s.by_id
 LEFT JOIN entities_group g ON g.id = s.group_id
@@ -203,29 +202,12 @@ WHERE (e.id = s.entity_id OR starts_with(own.path, g.path))
 """
 _MADE = " AND s.made_at <= %(as_of)s"
 _OF_SOME = " AND e.id = ANY(%(ids)s)"
+_IN_ORDER = " ORDER BY s.last_day, s.made_at"
 # A day is over in every zone within two days of UTC's; the entity's own zone is applied in Python.
 _MAY_BE_IN_FORCE = """
  AND (s.lifted_at IS NULL OR s.lifted_at > %(as_of)s)
  AND s.last_day >= (%(as_of)s::timestamptz AT TIME ZONE 'UTC')::date - 2
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _EntitySilence:
-    id: int
-    entity: int
-    zone: str
-    last_day: date
-    reason: str
-    by: str
-    group: str
-    made_at: datetime
-    lifted_at: datetime | None
-
-    @property
-    def ends(self) -> datetime:
-        end = end_of_day(self.last_day, zone_named(self.zone))
-        return end if self.lifted_at is None else min(end, self.lifted_at)
 
 
 def silences_by_entity(ids: Collection[int] | None, as_of: datetime) -> dict[int, RowSilence]:
@@ -240,38 +222,38 @@ def silences_and_until(
     ids: Collection[int] | None, as_of: datetime
 ) -> tuple[dict[int, RowSilence], dict[int, datetime]]:
     """As `silences_by_entity`, and when the clock alone changes an entity's silence or begins one; one query."""
-    silences: dict[int, _EntitySilence] = {}
+    silences: dict[int, RowSilence] = {}
     until: dict[int, datetime] = {}
-    for row in _entity_silences(ids, as_of, _MAY_BE_IN_FORCE):
-        if row.ends <= as_of:
+    for entity, made_at, silence in _entity_silences(ids, as_of, _MAY_BE_IN_FORCE):
+        if silence.ends <= as_of:
             continue
         # A silence made by a process whose clock is ahead begins when ours gets there.
-        moment = row.made_at if row.made_at > as_of else row.ends
-        until[row.entity] = min(until.get(row.entity, moment), moment)
-        if row.made_at > as_of:
-            continue
-        best = silences.get(row.entity)
-        if best is None or (best.last_day, best.made_at) < (row.last_day, row.made_at):
-            silences[row.entity] = row
-    return {
-        pk: RowSilence(row.id, row.last_day, row.by, row.reason, row.group, row.ends)
-        for pk, row in silences.items()
-    }, until
+        moment = made_at if made_at > as_of else silence.ends
+        until[entity] = min(until.get(entity, moment), moment)
+        if made_at <= as_of:
+            silences[entity] = silence
+    return silences, until
 
 
 def silence_spans(ids: Collection[int] | None, as_of: datetime) -> dict[int, list[SilenceSpan]]:
     """The spans in which each of these entities (None: all) was silenced up to a moment; one query, joined spans."""
     spans: dict[int, list[SilenceSpan]] = defaultdict(list)
-    for row in _entity_silences(ids, as_of, _MADE):
-        if row.ends > row.made_at:
-            spans[row.entity].append((row.made_at, row.ends))
+    for entity, made_at, silence in _entity_silences(ids, as_of, _MADE):
+        if silence.ends > made_at:
+            spans[entity].append((made_at, silence.ends))
     return {pk: _joined(pairs) for pk, pairs in spans.items()}
 
 
-def _entity_silences(ids: Collection[int] | None, as_of: datetime, condition: str) -> list[_EntitySilence]:
-    statement = _ENTITY_SILENCES + condition + (_OF_SOME if ids is not None else "")
+def _entity_silences(
+    ids: Collection[int] | None, as_of: datetime, condition: str
+) -> Iterator[tuple[int, datetime, RowSilence]]:
+    """The silences of each entity, by its id and with their beginnings; the one with the last day comes last."""
+    statement = _ENTITY_SILENCES + condition + (_OF_SOME if ids is not None else "") + _IN_ORDER
     rows = fetch_rows(statement, {"as_of": as_of, "ids": list(ids or ())})
-    return [_EntitySilence(*row) for row in rows]
+    for entity, zone, made_at, lifted_at, pk, last_day, by, reason, group in rows:
+        end = end_of_day(last_day, zone_named(zone))
+        end = end if lifted_at is None else min(end, lifted_at)
+        yield entity, made_at, RowSilence(pk, last_day, by, reason, group, end)
 
 
 def _joined(spans: Iterable[SilenceSpan]) -> list[SilenceSpan]:
