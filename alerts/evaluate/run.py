@@ -18,8 +18,8 @@ from alerts.evaluate.overdue import evaluator_lock, update_overdue
 from alerts.evaluate.reopenings import reopening_notices
 from alerts.models import Notice
 from alerts.routing.evaluation_context import EvaluationContext
+from alerts.routing.rerouting import requeue_after_silence
 from alerts.routing.router import route_notices
-from alerts.routing.silenced_backlog import requeue_after_silence
 from closing.judging.notice_rules import NoticeDecision, NoticeKind
 from infra.ticks import claim_tick
 

@@ -18,7 +18,7 @@ from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_of, row_keys_by_notice
 from alerts.routing.recipients import can_see, load_audiences
-from alerts.routing.silenced_backlog import requeue_lines
+from alerts.routing.rerouting import requeue_lines
 from entities.models import Person
 from infra.fast_cursor import fetch_rows
 

@@ -15,7 +15,7 @@ from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityN
 from alerts.notices.notice_specs import spec_of
 from alerts.outbox.send_context import SendContext
 from alerts.routing.notice_scope import RowKey
-from alerts.routing.silenced_backlog import is_silenced
+from alerts.routing.rerouting import is_silenced
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod

@@ -44,12 +44,27 @@ DEFAULT_STEPS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class GroupAlertPolicy:
+    """The settings that one group has itself; None and no steps where it has none."""
+
+    due_soon_days: int | None = None
+    alerts_in_digest: bool | None = None
+    steps: Sequence[EscalationStepRule] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlertPolicies:
     """The alert settings of every group that has any itself, by its path; the steps by their days."""
 
     due_soon_days: Mapping[str, int]
     alerts_in_digest: Mapping[str, bool]
     steps: Mapping[str, Sequence[EscalationStepRule]]
+
+    def own(self, path: str) -> GroupAlertPolicy:
+        """The settings that a group has itself."""
+        return GroupAlertPolicy(
+            self.due_soon_days.get(path), self.alerts_in_digest.get(path), self.steps.get(path, ())
+        )
 
     def rules_of(self, path: str) -> EffectiveAlertRules:
         """The rules that apply to the entities of a group."""
@@ -102,15 +117,6 @@ def inherited_value(by_path: Mapping[str, _T], path: str, default: _T) -> _T:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupAlertPolicy:
-    """The settings that one group has itself; None and no steps where it has none."""
-
-    due_soon_days: int | None = None
-    alerts_in_digest: bool | None = None
-    steps: Sequence[EscalationStepRule] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class InheritedAlertPolicy:
     """The settings of a group that has none itself, and the names of the groups they come from; "" is the default."""
 
@@ -119,24 +125,6 @@ class InheritedAlertPolicy:
     due_soon_from: str = ""
     in_digest_from: str = ""
     steps_from: str = ""
-
-
-def own_policy(group: Group) -> GroupAlertPolicy:
-    """The settings that this group has itself."""
-    return own_policies([group])[group.pk]
-
-
-def own_policies(groups: Sequence[Group]) -> dict[int, GroupAlertPolicy]:
-    """The settings that each of these groups has itself, by id; one query, whatever their number."""
-    own = load_alert_policies()
-    return {
-        group.pk: GroupAlertPolicy(
-            own.due_soon_days.get(group.path),
-            own.alerts_in_digest.get(group.path),
-            own.steps.get(group.path, ()),
-        )
-        for group in groups
-    }
 
 
 def inherited_policy(group: Group) -> InheritedAlertPolicy:

@@ -8,11 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from alerts.models import AlertRules, DeliveryLine, EscalationStep
-from alerts.routing.alert_policy import (
-    GroupAlertPolicy,
-    own_policy,
-    people_for_steps,
-)
+from alerts.routing.alert_policy import GroupAlertPolicy, load_alert_policies, people_for_steps
 from alerts.routing.rerouting import reroute_waiting
 from entities.audit_trail import Verb, group_object, record_act
 from entities.models import Group
@@ -29,7 +25,7 @@ def update_alert_policy(group: Group, policy: GroupAlertPolicy, as_of: datetime)
     Alerts that wait in digests are sent at once where the new policy does not allow digests.
     """
     Group.objects.select_for_update(no_key=True).values("pk").get(pk=group.pk)
-    before = own_policy(group)
+    before = load_alert_policies().own(group.path)
     _check(group, policy, before)
     if policy.due_soon_days is None and policy.alerts_in_digest is None:
         AlertRules.objects.filter(group=group).delete()

@@ -12,8 +12,6 @@ from alerts.routing.alert_policy import (
     GroupAlertPolicy,
     inherited_policy,
     load_alert_policies,
-    own_policies,
-    own_policy,
     people_for_steps,
 )
 from alerts.routing.alert_policy_updates import MOST_STEPS, update_alert_policy
@@ -44,9 +42,9 @@ def alert_rules(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
     groups = list(administered_groups(board_request.person))
     if not groups:
         raise Http404
-    top_level, policies = min(group.path.count("/") for group in groups), own_policies(groups)
+    top_level, policies = min(group.path.count("/") for group in groups), load_alert_policies()
     depths = [min(group.path.count("/") - top_level, 6) for group in groups]
-    rules = [_rule_phrases(policies[group.pk]) for group in groups]
+    rules = [_rule_phrases(policies.own(group.path)) for group in groups]
     context = {**board_request.layout("alerts"), "groups": list(zip(groups, depths, rules, strict=True))}
     return render(request, "board/notifications/alert_rules.html", context)
 
@@ -89,7 +87,7 @@ def _form_context(group: Group, form: AlertPolicyForm | None) -> dict[str, objec
     inherited, eligible = inherited_policy(group), _eligible_people(group)
     if form is None:
         emails = {pk: email for pk, (email, _) in eligible.items()}
-        form = AlertPolicyForm(current=own_policy(group), emails=emails)
+        form = AlertPolicyForm(current=load_alert_policies().own(group.path), emails=emails)
     names = dict(eligible.values())
     steps = list(form.steps)
     for position, step in enumerate(steps, start=1):
@@ -119,7 +117,7 @@ def _eligible_people(group: Group) -> dict[int, tuple[str, str]]:
     with_access = {
         person.pk: (person.email, person.name or person.email) for person in people_for_steps(group)
     }
-    named = {pk for step in own_policy(group).steps for pk in step.people}
+    named = {pk for step in load_alert_policies().own(group.path).steps for pk in step.people}
     others = Person.objects.filter(pk__in=named - with_access.keys()).order_by("name")
     return with_access | {
         person.pk: (person.email, f"{person.name or person.email} (no longer has access)")

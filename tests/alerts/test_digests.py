@@ -15,7 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import reconcile
-from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, load_alert_policies
 from alerts.routing.alert_policy_updates import update_alert_policy
 from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences
@@ -225,7 +225,7 @@ def test_what_is_agreed_is_kept_as_a_whole() -> None:
         0, True, (EscalationStepRule(12, ("owner",)), EscalationStepRule(7, (), (rosa.pk,)))
     )
     assert update_alert_policy(europe, wanted, london("2026-06-01 10:00")) == GroupAlertPolicy()
-    kept = own_policy(europe)
+    kept = load_alert_policies().own(europe.path)
     assert kept == GroupAlertPolicy(
         0, True, (EscalationStepRule(7, (), (rosa.pk,)), EscalationStepRule(12, ("owner",)))
     )
@@ -259,7 +259,7 @@ def test_what_makes_no_sense_is_not_agreed(wanted: GroupAlertPolicy, field: str)
     with pytest.raises(ValidationError) as refused:
         update_alert_policy(europe, wanted, london("2026-06-01 10:00"))
     assert list(getattr(refused.value, "error_dict", {"": refused.value})) == [field]
-    assert own_policy(europe) == GroupAlertPolicy()
+    assert load_alert_policies().own(europe.path) == GroupAlertPolicy()
 
 
 def test_only_who_may_see_the_group_can_be_named(mail_scenario: MailScenario) -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.models import AlertRules, EscalationStep
-from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, own_policy
+from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, load_alert_policies
 from entities.models import Group, LegalEntity, Membership, Person
 from periods.board_cache.cache import BOARD_CACHE
 from tests.board.page_client import signed_in
@@ -30,7 +30,7 @@ def text_of(answer: Any) -> str:
 
 
 def agreed(code: str = "EUROPE") -> GroupAlertPolicy:
-    return own_policy(Group.objects.get(code=code))
+    return load_alert_policies().own(Group.objects.get(code=code).path)
 
 
 def test_the_groups_that_somebody_administers_and_what_each_says(nadia_in_unread_group: Client) -> None:
