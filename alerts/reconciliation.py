@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 
 import structlog
 from django.db.models import Min
@@ -40,6 +40,7 @@ DELIVERY_GRACE = timedelta(hours=1)  # until a waiting message counts as a diffe
 # An evaluation may have begun before a silence that was created meanwhile.
 EVALUATION_GRACE = timedelta(minutes=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 State = Delivery.State
 _Cause = tuple[
     datetime, datetime
@@ -235,8 +236,7 @@ def _reopenings(history: _PeriodHistory) -> list[datetime]:
     """The moments at which a lasting close was undone for long enough for an evaluation to see it."""
     closed = history.policy.counts_as_closed
     moments = []
-    for index, change in enumerate(history.changes[1:], start=1):
-        previous = history.changes[index - 1]
+    for previous, change in pairwise(history.changes):
         if closed(change.state) or change.state is PeriodState.UNKNOWN or not closed(previous.state):
             continue
         if change.seen_at - previous.seen_at >= HOLD_DOWN and _lasted(history, change.seen_at):
@@ -249,14 +249,10 @@ def _mismatches(
 ) -> Iterable[AlertMismatch]:
     unmatched = list(alerts)
     for index, expected in enumerate(due):
-        until = due[index + 1].at if index + 1 < len(due) else None
-        matching = [
-            row
-            for row in unmatched
-            if row.raised_at >= expected.at and (until is None or row.raised_at < until)
-        ]
-        if matching:
-            unmatched.remove(matching[0])
+        until = due[index + 1].at if index + 1 < len(due) else _END_OF_TIME
+        match = next((row for row in unmatched if expected.at <= row.raised_at < until), None)
+        if match is not None:
+            unmatched.remove(match)
         elif expected.at >= kept_since:
             yield history.mismatch(expected.by, "an alert had to exist from here on, and does not")
     for notice in alerts:

@@ -150,7 +150,7 @@ class _Entry:
     suffix: bool
 
     def covers(self, target: UrlParts) -> bool:
-        any_port = self.port is None and _is_loopback(self.host)  # ports of this machine are our own
+        any_port = self.port is None and is_loopback(self.host)  # ports of this machine are our own
         if not any_port and target.port != (self.port or _DEFAULT_PORT[target.scheme]):
             return False
         return target.host.endswith(self.host) if self.suffix else target.host == self.host
@@ -176,7 +176,7 @@ class HostAllowlist:
         address = ip_literal(target.host)
         if address is not None and (is_always_blocked(address) or not exact):
             raise ForbiddenAddress(f"{target.netloc} is an address that is never contacted")
-        if target.scheme != "https" and not (exact and _is_loopback(target.host)):
+        if target.scheme != "https" and not (exact and is_loopback(target.host)):
             raise ForbiddenAddress(f"{target.netloc} must be reached over https")
         return target
 
@@ -197,7 +197,8 @@ class HostAllowlist:
         return addresses
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     address = ip_literal(host)
     return host == "localhost" if address is None else address.is_loopback
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from infra.fast_cursor import fetch_rows
+
 
 def database_clock() -> datetime:
     """The time by the clock of the database, which all workers share; a worker's own clock may be wrong."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
+    now: datetime
+    [(now,)] = fetch_rows("SELECT clock_timestamp()")
     return now
 
 

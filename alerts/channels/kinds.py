@@ -21,7 +21,7 @@ from alerts.mail.message_lookups import MessageLookups
 from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination
 from alerts.notices.entries import DeliverableNotice
-from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, ip_literal, parse_url
+from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, is_loopback, parse_url
 from infra.outbound.session import OutboundResponse
 from infra.secrets import SecretUnreadable
 
@@ -158,8 +158,6 @@ def channel_kinds() -> Mapping[str, ChannelKind]:
 
 def _is_this_machine(entry: str) -> bool:
     try:
-        host = parse_url(f"https://{entry}").host
+        return is_loopback(parse_url(f"https://{entry}").host)
     except ForbiddenAddress:
         return False
-    address = ip_literal(host)
-    return host == "localhost" if address is None else address.is_loopback

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.backends.utils import CursorWrapper
 
+from alerts.models import Overrun
 from alerts.routing.evaluation_context import EvaluationContext
 from closing.calendar.instants import zone_named
 from closing.calendar.workdays import CalendarUncovered
 from closing.judging.notice_rules import HOLD_DOWN
 from closing.judging.standing import LatenessUnit, after_period_end
+from infra.fast_cursor import fetch_rows
 from periods.expected_periods import EXPECTED_KEY
 from periods.recording.attempts import OutOfOrderRead
 from periods.vanished import REPLACED_PERIODS
@@ -65,8 +66,9 @@ def update_overdue(context: EvaluationContext) -> OverdueChanges:
             f"states were read for {newest:%Y-%m-%d %H:%M:%S} UTC; evaluate that moment or a later one"
         )
     with database.cursor() as cursor:
-        cursor.execute(_WRITE_FLAGS, _judged_values(cursor, context))
-        return _move_overruns(cursor, context, flags=cursor.rowcount)
+        cursor.execute(_WRITE_FLAGS, _judged_values(context))
+        flags = cursor.rowcount
+    return _move_overruns(context, flags=flags)
 
 
 # The lateness rule as a set: `judged` has a row per ended operating period that is not closed, or was not when last
@@ -141,7 +143,7 @@ ON CONFLICT (period_id) DO UPDATE SET level = excluded.level, days_late = exclud
 """  # noqa: S608 - words of our own
 
 
-def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[str, Any]:
+def _judged_values(context: EvaluationContext) -> dict[str, Any]:
     """The values of _WRITE_FLAGS: each entity's local time, policy and working days."""
     as_of, ids, entities = context.as_of, list(context.entities), context.entities.values()
 
@@ -152,7 +154,7 @@ def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[st
     rules = [context.policies[entity_id].judging for entity_id in ids]
     in_working_days = [rule.unit is LatenessUnit.WORKING_DAYS for rule in rules]
     used = {entity.calendar for entity, working in zip(entities, in_working_days, strict=True) if working}
-    ordinals = _ordinals(cursor, used, context) if used else []
+    ordinals = _ordinals(used, context) if used else []
     return {
         "ids": ids,
         "local_nows": [
@@ -175,11 +177,9 @@ def _judged_values(cursor: CursorWrapper, context: EvaluationContext) -> dict[st
     }
 
 
-def _ordinals(
-    cursor: CursorWrapper, calendar_ids: set[int], context: EvaluationContext
-) -> list[tuple[int, date, int]]:
+def _ordinals(calendar_ids: set[int], context: EvaluationContext) -> list[tuple[int, date, int]]:
     """For each calendar and day from the oldest open deadline on, how many working days had passed by then."""
-    cursor.execute(
+    [(oldest,)] = fetch_rows(
         """
         SELECT min(d.due_on) FROM periods_perioddeadline d
         JOIN periods_fiscalperiod p ON p.id = d.period_id JOIN entities_legalentity e ON e.id = p.entity_id
@@ -187,7 +187,6 @@ def _ordinals(
         """,
         [list(calendar_ids)],
     )
-    (oldest,) = cursor.fetchone()
     today = context.as_of.date()
     last = today + timedelta(days=400)
     first = min(oldest or today, today)
@@ -205,13 +204,13 @@ def _ordinals(
     return rows
 
 
-def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: int) -> OverdueChanges:
+def _move_overruns(context: EvaluationContext, *, flags: int) -> OverdueChanges:
     """End, resume, update and open overruns by the flags; one may be open per period (partial unique constraint).
 
     A close that did not last ends no episode. Days late are 0 in all flags but those that are late.
     """
     moments: dict[str, Any] = {"as_of": context.as_of, "hold_down": str(HOLD_DOWN)}
-    cursor.execute(
+    moved = fetch_rows(
         """
         UPDATE alerts_overrun overrun
         SET closed_at = CASE WHEN flag.level IN ('late', 'alerting') THEN NULL ELSE %(as_of)s END,
@@ -234,10 +233,9 @@ def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: 
         """,
         moments,
     )
-    moved = cursor.fetchall()
     ended = sum(bool(now) for now, _ in moved)
     crossed = sum(bool(now) for closed, now in moved if not closed)
-    cursor.execute(
+    opened = fetch_rows(
         """
         WITH opened AS (
             INSERT INTO alerts_overrun (period_id, episode, opened_at, crossed_line_at, worst_days_late,
@@ -258,7 +256,6 @@ def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: 
         """,
         moments,
     )
-    opened = cursor.fetchall()
     crossed += sum(now is not None for _, now, *_ in opened)
     reopened = [
         overrun
@@ -266,5 +263,5 @@ def _move_overruns(cursor: CursorWrapper, context: EvaluationContext, *, flags: 
         if undone_at and after_period_end(undone_at, last_day, zone_named(context.entities[entity].zone))
     ]
     if reopened:
-        cursor.execute("UPDATE alerts_overrun SET after_reopening = true WHERE id = ANY(%s)", [reopened])
+        Overrun.objects.filter(pk__in=reopened).update(after_reopening=True)
     return OverdueChanges(flags, len(opened), len(reopened), crossed, ended)

@@ -61,14 +61,8 @@ def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> Messag
 
 
 _MOST_REASONS = 3  # listed by name in why_received
-
-
-_ROLES = (
-    Membership.Role.FINANCE,
-    Membership.Role.ADMINISTRATOR,
-    Membership.Role.OWNER,
-    Membership.Role.AUDITOR,
-)
+Role = Membership.Role
+_ROLES = (Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER, Role.AUDITOR)
 
 
 def reopening_moments(items: Sequence[DeliverableNotice]) -> dict[int, datetime]:
@@ -108,10 +102,10 @@ def why_received(items: Sequence[DeliverableNotice], person: int, lookups: Messa
         by_role[held.role].append((one_line(held.name), covered))
     for role in _ROLES:
         for name, covered in sorted(by_role[role.value], key=lambda scope: (-len(scope[1]), scope[0])):
-            if covered - reached or (covered and role is Membership.Role.FINANCE):
+            if covered - reached or (covered and role is Role.FINANCE):
                 reasons.append(f"as {role.label.lower()} of {name}")
                 reached |= covered
-        if role is Membership.Role.FINANCE and deputised - reached:
+        if role is Role.FINANCE and deputised - reached:
             reasons.append(f"as deputy of the owner of {_of_which(deputised - reached, names)}")
             reached |= deputised
     reasons = reasons or ["as administrator of Closeboard"]

@@ -11,17 +11,7 @@ from entities.models import Connection
 from periods.models import FiscalPeriod
 
 # The levels that an evaluation distinguishes; whether a close was on time is judged where it is shown.
-FLAG_LEVELS = [
-    level.value
-    for level in (
-        Level.NOT_DUE,
-        Level.DUE_TODAY,
-        Level.LATE,
-        Level.ALERTING,
-        Level.NO_DEADLINE,
-        Level.UNKNOWN,
-    )
-] + ["closed"]
+FLAG_LEVELS = [*(level.value for level in Level if not level.value.startswith("closed_")), "closed"]
 
 
 class OverdueFlag(models.Model):

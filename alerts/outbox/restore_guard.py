@@ -22,7 +22,6 @@ HOLD_REASON = (
     "this database was put back from a backup, or copied, since messages last left from it, so what waits may have"
     " gone out already"
 )
-_NO_TIMEOUT = None
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +85,7 @@ def _stored_number(fingerprint: str) -> int:
 
 def _store_number(fingerprint: str, newest: int) -> None:
     with contextlib.suppress(Exception):
-        cache.set(_key(fingerprint), newest, _NO_TIMEOUT)
+        cache.set(_key(fingerprint), newest, timeout=None)
 
 
 def _key(fingerprint: str) -> str:

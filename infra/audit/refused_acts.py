@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from infra.audit.origin import Actor, current_origin
 from infra.audit.recording import ADDRESS_LENGTH, LABEL_LENGTH, Act, AuditedObject, record
+from infra.fast_cursor import fetch_rows
 
 PAUSE = timedelta(minutes=1)
 LONGEST = timedelta(minutes=10)
@@ -39,25 +40,20 @@ def count_refusal(verb: str, account_id: int | None, account: str, at: datetime)
 
 def record_refusals(at: datetime) -> int:
     """Turn counters that pause, or that count for long, into events; returns how many."""
-    recorded = 0
-    while count := _record_some(at):
-        recorded += count
-    return recorded
+    return sum(iter(lambda: _record_some(at), 0))
 
 
 @transaction.atomic
 def _record_some(at: datetime) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM infra_refusedact WHERE id IN (
-                SELECT id FROM infra_refusedact WHERE last_at <= %(paused)s OR first_at <= %(long)s
-                ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-            RETURNING verb, account_id, account, address, first_at, last_at, times
-            """,
-            {"paused": at - PAUSE, "long": at - LONGEST, "most": MOST},
-        )
-        rows = cursor.fetchall()
+    rows = fetch_rows(
+        """
+        DELETE FROM infra_refusedact WHERE id IN (
+            SELECT id FROM infra_refusedact WHERE last_at <= %(paused)s OR first_at <= %(long)s
+            ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+        RETURNING verb, account_id, account, address, first_at, last_at, times
+        """,
+        {"paused": at - PAUSE, "long": at - LONGEST, "most": MOST},
+    )
     record(
         Act(
             verb,

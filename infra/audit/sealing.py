@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from infra.audit.canonical import sha256
+from infra.fast_cursor import fetch_rows
 from infra.models import AuditEvent, AuditSeal
 
 FIRST_PREVIOUS = "0" * 64
@@ -34,10 +35,9 @@ def seal_events(at: datetime) -> int:
 
 @transaction.atomic
 def _seal_batch(at: datetime) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
+    [(locked,)] = fetch_rows("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+    if not locked:
+        return 0
     unsealed = AuditEvent.objects.filter(seal=None).order_by("id")
     events = list(unsealed.values_list("id", "digest")[:BATCH])
     if not events:
