@@ -42,10 +42,7 @@ EVALUATION_GRACE = timedelta(minutes=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 State = Delivery.State
-_Cause = tuple[
-    datetime, datetime
-]  # a moment that may require an alert, and the one since which it has a deadline
-_Causes = tuple[list[_Cause], list[_Cause]]
+_Causes = tuple[list[datetime], list[datetime]]  # crossings of the alert line, and reopenings
 log = structlog.get_logger(__name__)
 
 
@@ -120,7 +117,7 @@ def reconcile(as_of: datetime, month: date | None = None) -> ReconciliationRepor
         alerts[notice.period_id or 0].append(notice)
     causes = {period: _causes(history, as_of) for period, history in histories.items()}
     readings = first_readings_after(
-        {(histories[period].entity_id, at) for period, found in causes.items() for at, _ in chain(*found)}
+        {(histories[period].entity_id, at) for period, found in causes.items() for at in chain(*found)}
     )
     expected = 0
     differences: list[AlertMismatch] = []
@@ -172,8 +169,8 @@ def _causes(history: _PeriodHistory, as_of: datetime) -> _Causes:
     )
     line = alert_line_crossed_at(last, history.policy, history.calendar)
     return (
-        [(crossing.at, first_set_at) for crossing in crossed if crossing.alerting],
-        [(at, first_set_at) for at in _reopenings(history) if at >= line],
+        [crossing.at for crossing in crossed if crossing.alerting],
+        [at for at in _reopenings(history) if at >= line],
     )
 
 
@@ -186,20 +183,18 @@ def _expected_alerts(
     """The alerts of new episodes that the causes require, oldest first."""
     expected = []
     crossings_of_line, reopenings = causes
-    for at, set_at in crossings_of_line:
-        due, waited = _required_alert(history, at, set_at, readings, as_of)
+    for at in crossings_of_line:
+        due, waited = _required_alert(history, at, readings, as_of)
         expected.append(due)
         if due is not None or not waited:
             break  # a moved deadline is crossed again, in the same episode
-    for at, set_at in reopenings:
-        expected.append(_required_alert(history, at, set_at, readings, as_of)[0])
+    expected += [_required_alert(history, at, readings, as_of)[0] for at in reopenings]
     return sorted(filter(None, expected), key=lambda due: due.at)
 
 
 def _required_alert(
     history: _PeriodHistory,
     at: datetime,
-    set_at: datetime,
     readings: Mapping[tuple[int, datetime], RecordedReading],
     as_of: datetime,
 ) -> tuple[ExpectedAlert | None, bool]:
@@ -208,7 +203,7 @@ def _required_alert(
     No evaluation could raise it during a silence, and before its cause was recorded.
     """
     reading = readings.get((history.entity_id, at), RecordedReading(at, at))
-    waits = [*history.silences, (at, set_at)]
+    waits = [*history.silences, (at, history.deadlines[0][0])]  # until its deadline was first set
     if reading.recorded_at > reading.read_at:
         waits.append((at, reading.recorded_at))
     by = at

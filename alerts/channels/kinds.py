@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from alerts.channels.delivery_errors import ChannelMisconfigured, DeliveryFailure, InvalidAddress
 from alerts.channels.post_transport import Post, answer_failure, post_over_https
-from alerts.channels.posts import destination_of, post_content
+from alerts.mail.compose import post_content
 from alerts.mail.message_lookups import MessageLookups
 from alerts.mail.sections import MessageContent
 from alerts.models import Delivery, Destination
@@ -82,11 +82,11 @@ class DestinationKind:
         return nullcontext(ChannelConnection(self._send, lambda: None))
 
     def _send(self, draft: Draft) -> None:
-        self.post(destination_of(draft.delivery), self.compose(draft))
+        self.post(draft.delivery.place, self.compose(draft))
 
     def compose(self, draft: Draft) -> Post:
         """The post of a message."""
-        content, destination = post_content(*draft), destination_of(draft.delivery)
+        content, destination = post_content(*draft), draft.delivery.place
         return self.render(destination, f"msg_{draft.delivery.uid.hex}", content, draft.items, draft.as_of)
 
     def make_secret(self) -> str:

@@ -1,7 +1,4 @@
-"""Runs one evaluation: flags, overruns, the notices that are due, and a message to each of their recipients.
-
-All in one transaction: the flags, the overruns, the notices and the messages are all written, or none.
-"""
+"""Runs one evaluation in one transaction: flags, overruns, the notices that are due, and their messages."""
 
 from __future__ import annotations
 

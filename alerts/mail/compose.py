@@ -1,4 +1,7 @@
-"""Composes the mail to one person about one or many notices: headers, and one content as text and as HTML."""
+"""Composes a message about one or many notices, or about a channel's trouble.
+
+A mail to a person has headers and one content, as text and as HTML; a post to a destination has the same text.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from alerts.mail.message_lookups import (
     why_received,
 )
 from alerts.mail.rows import TextLink
-from alerts.mail.sections import MessageContent, build_content, render_text
+from alerts.mail.sections import MessageContent, build_content, content_of_sentence, render_text
 from alerts.mail.trouble_notes import trouble_content
 from alerts.mail.unsubscribe_links import unsubscribe_headers
-from alerts.models import Delivery, Notice, Overrun
+from alerts.models import Delivery, Destination, Notice, Overrun
 from alerts.notices.entries import SHORT_NAME, DeliverableNotice, EntityNotice
 from alerts.notices.notice_specs import spec_of
-from alerts.sanitize import header_line
+from alerts.sanitize import header_line, one_line
 from closing.judging.notification_schedule import Cadence
 from entities.models import Person
 
@@ -80,6 +83,37 @@ def _personal_content(
         ),
         mandatory_note=_MANDATORY_NOTE if mandatory else "",
     )
+
+
+def post_content(
+    delivery: Delivery, items: Sequence[DeliverableNotice], as_of: datetime, lookups: MessageLookups | None
+) -> MessageContent:
+    """The content of a message to a destination; `items` is empty where it reports a channel's trouble."""
+    destination = delivery.place
+    zone = destination_zone(destination)
+    if delivery.trouble is not None:
+        return trouble_content(delivery.trouble, as_of, zone)
+    ids = {row.entity_id for item in items for row in item.rows}
+    if lookups is None or not lookups.entities.keys() >= ids:
+        lookups = load_lookups(ids, [])
+    name, group = one_line(destination.name), one_line(destination.group.name)
+    why = f"Posted here because “{name}” receives the notifications of {group}."
+    context = message_context(as_of, zone, why, lookups.entities, reopening_moments(items))
+    return build_content(items, context)
+
+
+def build_test_post(destination: Destination, by: str, as_of: datetime) -> MessageContent:
+    """The content of a test post."""
+    group = one_line(destination.group.name)
+    note = f"{one_line(by)} sent this test post. Alerts of {group} are posted here."
+    why = f"Posted here because an administrator of {group} asked for it."
+    context = message_context(as_of, destination_zone(destination), why)
+    return content_of_sentence("Closeboard: a test post", note, context)
+
+
+def destination_zone(destination: Destination) -> str:
+    """The time zone of a destination's posts: that of the person who added it."""
+    return destination.made_by.zone if destination.made_by is not None else "UTC"
 
 
 def render_html(content: MessageContent) -> str:

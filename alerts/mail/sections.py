@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from posixpath import basename, commonpath
 from textwrap import wrap
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -233,13 +234,9 @@ def _board_url(
 ) -> str:
     """The address of a board that shows these rows, and as few others as its filters allow."""
     query = {"month": f"{month:%Y-%m}", **spec.board_filter(rows)}
-    common = ""
-    for level in zip(*(context.entity(row).path.strip("/").split("/") for row in rows), strict=False):
-        if len(set(level)) > 1:
-            break
-        common = level[0]
-    if common:
-        query["group"] = common
+    # The codes of the groups above all of them, from the root.
+    if common := commonpath([context.entity(row).path for row in rows]):
+        query["group"] = basename(common)
     owners = {row.owner for row in rows}
     if len(owners) == 1 and (owner := owners.pop()) and owner == one_line(owner, 200):
         query["owner"] = owner

@@ -124,6 +124,13 @@ class Delivery(models.Model):
         return self.recipient
 
     @property
+    def place(self) -> Destination:
+        """The destination; raises ValueError for a message to a person."""
+        if self.destination is None:
+            raise ValueError("it goes to a person, who is no destination")
+        return self.destination
+
+    @property
     def to(self) -> str:
         """The name of the recipient or destination."""
         if self.destination is not None:

@@ -43,21 +43,14 @@ class Postpone:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The message was not accepted; `alerts.outbox.refusals` decides what that means."""
-
-    failure: DeliveryFailure
-
-
-Stop = Cancel | Postpone | Failed
+Stop = Cancel | Postpone | DeliveryFailure  # `alerts.outbox.refusals` decides what a failure means
 Gate = Callable[[OutgoingMessage, SendContext], Stop | None]  # None: the message goes on
 
 
 def not_poison(message: OutgoingMessage, _: SendContext) -> Stop | None:
     """A message that ended so many senders fails before anything else is done with it."""
     poison = message.claim.abandoned >= MAX_ATTEMPTS
-    return Failed(PermanentFailure(MessageReason.SENDERS_DIED)) if poison else None
+    return PermanentFailure(MessageReason.SENDERS_DIED) if poison else None
 
 
 def trouble_lasts(message: OutgoingMessage, _: SendContext) -> Stop | None:
@@ -96,7 +89,7 @@ def has_address(message: OutgoingMessage, _: SendContext) -> Stop | None:
     """A person without a mail address fails the message, so that its notices go to administrators."""
     person = message.delivery.recipient
     missing = person is not None and "@" not in person.email
-    return Failed(PermanentFailure(MessageReason.NO_ADDRESS)) if missing else None
+    return PermanentFailure(MessageReason.NO_ADDRESS) if missing else None
 
 
 GATES: tuple[Gate, ...] = (not_poison, trouble_lasts, something_left, read_since_restart, has_address)

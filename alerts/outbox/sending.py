@@ -14,12 +14,11 @@ from django.db import InterfaceError, OperationalError
 from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import CompositionFailed, DeliveryFailure
 from alerts.channels.kinds import ChannelConnection, Draft, SendMethod, channel_kinds, destination_kind
-from alerts.channels.posts import destination_of
 from alerts.models import EMAIL, Delivery
 from alerts.outbox import queue as outbox
 from alerts.outbox.delivery_troubles import notify_troubles
 from alerts.outbox.endings import record_end, record_failure
-from alerts.outbox.gates import GATES, Cancel, Failed, OutgoingMessage, Postpone, Stop
+from alerts.outbox.gates import GATES, Cancel, OutgoingMessage, Postpone, Stop
 from alerts.outbox.left_out_lines import requeue_left_out
 from alerts.outbox.queue import LEASE, MIN_POST_SPACING, Claim
 from alerts.outbox.refusals import FailureHandling
@@ -72,7 +71,7 @@ def send_due_posts(
 
 
 def _post(draft: Draft) -> None:
-    with destination_kind(destination_of(draft.delivery)).connect() as connection:
+    with destination_kind(draft.delivery.place).connect() as connection:
         connection.send(draft)
 
 
@@ -120,8 +119,8 @@ def send_one(
             record_end(message, context, Delivery.State.CANCELLED, reason)
         case Postpone(reason):
             outbox.requeue(claim, reason, timedelta(minutes=1))
-        case Failed(failure):
-            return record_failure(message, failure, context)
+        case DeliveryFailure():
+            return record_failure(message, outcome, context)
         case Sent():
             if not record_end(message, context, Delivery.State.SENT):
                 log.warning("sent after the lease was over", message_id=message.delivery.message_id)
@@ -144,16 +143,16 @@ def _pass_gates_and_deliver(
         text = f"The message cannot be made: {type(error).__name__}"
         # The error of a post may contain the address, which is secret.
         text += f": {error}" if message.delivery.destination is None else ""
-        return Failed(CompositionFailed(text))
+        return CompositionFailed(text)
 
 
-def deliver(message: OutgoingMessage, method: SendMethod, context: SendContext) -> Sent | Failed:
+def deliver(message: OutgoingMessage, method: SendMethod, context: SendContext) -> Sent | DeliveryFailure:
     """Compose the message and send it by its channel."""
     lines = message.lines(context)
     try:
         method(Draft(message.delivery, lines.items, lines.as_of, context.lookups))
     except DeliveryFailure as failure:
-        return Failed(failure)
+        return failure
     return Sent()
 
 

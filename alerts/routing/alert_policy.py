@@ -16,10 +16,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveAlertRules:
-    """The alert rules of an entity; each of the two may come from another group.
-
-    `due_soon_days` are working days; with `alerts_in_digest` its people may have alerts and reopenings in a digest.
-    """
+    """The alert rules of an entity (see AlertRules); each of the two may come from another group."""
 
     due_soon_days: int = DUE_SOON_DAYS
     alerts_in_digest: bool = False
@@ -75,10 +72,7 @@ class AlertPolicies:
         )
 
     def steps_of(self, path: str) -> Sequence[EscalationStepRule]:
-        """The escalation steps that apply to the entities of a group, the first one first.
-
-        All come from the nearest group that has any; steps of two groups are never mixed.
-        """
+        """The escalation steps that apply to the entities of a group, the first one first, all of one group."""
         return inherited_value(self.steps, path, DEFAULT_STEPS)
 
     def step_days_of(self, path: str) -> tuple[int, ...]:

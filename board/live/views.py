@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 

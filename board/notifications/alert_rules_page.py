@@ -14,8 +14,8 @@ from alerts.routing.alert_policy import (
     load_alert_policies,
     people_for_steps,
 )
-from alerts.routing.alert_policy_updates import MOST_STEPS, update_alert_policy
 from alerts.routing.recipients import load_audiences, recipients
+from alerts.routing.settings_updates import MOST_STEPS, update_alert_policy
 from board.notifications.forms import AlertPolicyForm, EscalationStepForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import SeeOther, bind_errors

@@ -29,8 +29,8 @@ from alerts.channels.destinations import (
     update_destination,
 )
 from alerts.channels.kinds import destination_kind, destination_kinds, signs_posts
-from alerts.channels.posts import build_test_post
 from alerts.channels.state import ChannelStats, channel_stats
+from alerts.mail.compose import build_test_post
 from alerts.models import Channel, Delivery, Destination, Trouble
 from alerts.notices.notice_specs import spec_of
 from board.notifications.forms import DestinationForm

@@ -20,8 +20,8 @@ from alerts.notices.notice_specs import SPECS
 from alerts.notices.spec import NoticeSpec
 from alerts.routing.alert_policy import load_alert_policies
 from alerts.routing.evaluation_context import EvaluationContext
-from alerts.routing.preference_updates import update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences, notification_hours_of
+from alerts.routing.settings_updates import update_preferences
 from board.notifications.forms import PreferencesForm
 from board.notifications.notice_list import visible_notices
 from board.web import labels

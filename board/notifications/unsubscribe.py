@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from alerts.mail.unsubscribe_links import InvalidUnsubscribeLink, read_unsubscribe_token
 from alerts.notices.notice_specs import SPECS, spec_of
-from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
+from alerts.routing.settings_updates import unsubscribe, update_preferences
 from board.notifications.forms import UndoForm
 from closing.judging.notification_schedule import Cadence, effective_cadence
 from infra.audit.origin import acting, current_origin

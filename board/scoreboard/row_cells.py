@@ -9,7 +9,7 @@ from datetime import datetime
 
 from board.web import labels
 from board.web.readers import Reader
-from closing.calendar.deadlines import city
+from closing.calendar.deadlines import Deadline, city
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
 from closing.phrasing import in_the_way
@@ -91,7 +91,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         reopened=labels.reopened_label(row),
         due=labels.short_day(deadline.due_on) if deadline is not None else "",
         due_label=deadline.label if deadline is not None else "",
-        due_words=f"{deadline.explanation}. {_deadline_end(row)}" if deadline is not None else "",
+        due_words=f"{deadline.explanation}. {_deadline_end(deadline)}" if deadline is not None else "",
         deadline_status=status,
         spoken_text=_spoken_text(row),
         bar=_bar(row),
@@ -146,9 +146,7 @@ def _state_notes(row: Row, as_of: datetime, reader: Reader) -> list[str]:
     return notes
 
 
-def _deadline_end(row: Row) -> str:
-    deadline = row.deadline
-    assert deadline is not None
+def _deadline_end(deadline: Deadline) -> str:
     end = f"at {deadline.cut_off:%H:%M}" if deadline.cut_off is not None else "with the day"
     return f"It ends {end} in {city(deadline.zone)}."
 

@@ -59,15 +59,7 @@ class BoardScreen:
 
     def shared_part(self, name: str, make: Callable[[], T]) -> T:
         """A part that every reader with this query of this board shares at any moment; the first one makes it."""
-        key = (name, self.query)
-        try:
-            part: T = self.render_cache[key]
-        except KeyError:
-            part = make()
-            if len(self.render_cache) >= _SHARED:
-                # Another thread may clear it at any moment, so no value is read back.
-                self.render_cache.clear()
-            self.render_cache[key] = part
+        part: T = _cached(self.render_cache, (name, self.query), _SHARED, make)
         return part
 
     @cached_property
@@ -291,15 +283,20 @@ def _rendered(name: str, context: dict[str, object]) -> SafeString:
 
 def _rendered_once(name: str, content: tuple[object, ...], context: dict[str, object]) -> SafeString:
     """`_rendered`, cached by `content`, all that the template shows of `context`: many boards share a part."""
-    key = (name, content)
-    if (html := _RENDERED.get(key)) is None:
-        if len(_RENDERED) >= _PARTS:
-            _RENDERED.clear()
-        html = _RENDERED[key] = _rendered(name, context)
-    return html
+    return _cached(_RENDERED, (name, content), _PARTS, lambda: _rendered(name, context))
 
 
-_RENDERED: dict[tuple[str, tuple[object, ...]], SafeString] = {}
+_RENDERED: dict[object, SafeString] = {}
+
+
+def _cached(parts: dict[object, T], key: object, most: int, make: Callable[[], T]) -> T:
+    part = parts.get(key)
+    if part is None:
+        part = make()
+        if len(parts) >= most:
+            parts.clear()  # by any thread at any moment, so no value is read back
+        parts[key] = part
+    return part
 
 
 def read_cell(row: Row, as_of: datetime, reader: Reader) -> str:

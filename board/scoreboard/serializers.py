@@ -117,19 +117,9 @@ def as_csv(board: Scoreboard) -> str:
 
 def board_csv_lines(board: Scoreboard) -> Iterator[str]:
     """The lines of `as_csv`, one at a time."""
-    return csv_lines(_COLUMNS, _values(board))
-
-
-def _values(board: Scoreboard) -> Iterator[list[object]]:
-    for row in board.rows:
-        extra = {
-            "month": f"{board.month:%Y-%m}",
-            "as_of": labels.iso(board.as_of),
-            "country": row.country,
-            "owner": row.owner,
-        }
-        values = _entity(row) | extra
-        yield [values[name] for name in _COLUMNS]
+    of_board = {"month": f"{board.month:%Y-%m}", "as_of": labels.iso(board.as_of)}
+    entities = (of_board | _entity(row) | {"country": row.country, "owner": row.owner} for row in board.rows)
+    return csv_lines(_COLUMNS, ([values[name] for name in _COLUMNS] for values in entities))
 
 
 def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:

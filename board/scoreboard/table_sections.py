@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -172,20 +173,15 @@ class _RollUp:
 
 def _by_group(board: Scoreboard, whole: Scoreboard) -> list[BoardSection]:
     direct, every = entities_by("group", board.rows), entities_by("group", whole.rows)
-    sums = _sums_by_group(whole, every)
+    sums: dict[str, _RollUp] = defaultdict(_RollUp)
+    for group, rows in every.items():
+        total = _RollUp.of(rows)
+        for code in group_ancestry(whole.groups, group):
+            sums[code].add(total)
     return [
         _section(code, name, above, direct.get(code, []), sums[code])
         for code, name, above in group_headings(board.groups, direct, every)
     ]
-
-
-def _sums_by_group(whole: Scoreboard, rows_by_group: Mapping[str, Sequence[Row]]) -> dict[str, _RollUp]:
-    sums: dict[str, _RollUp] = {}
-    for group, group_rows in rows_by_group.items():
-        total = _RollUp.of(group_rows)
-        for code in group_ancestry(whole.groups, group):
-            sums.setdefault(code, _RollUp()).add(total)
-    return sums
 
 
 def _section(

@@ -16,9 +16,8 @@ from alerts.models import AlertRules, Delivery, DeliveryLine, EscalationStep
 from alerts.outbox.sending import send_due_mails
 from alerts.reconciliation import reconcile
 from alerts.routing.alert_policy import EscalationStepRule, GroupAlertPolicy, load_alert_policies
-from alerts.routing.alert_policy_updates import update_alert_policy
-from alerts.routing.preference_updates import unsubscribe, update_preferences
 from alerts.routing.preferences import NotificationPreferences
+from alerts.routing.settings_updates import unsubscribe, update_alert_policy, update_preferences
 from closing.calendar.instants import zone_named
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence

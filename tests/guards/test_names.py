@@ -16,7 +16,7 @@ import alerts.evaluate.overdue
 import alerts.mail.unsubscribe_links
 import alerts.outbox.queue
 import alerts.outbox.restore_guard
-import alerts.routing.preference_updates
+import alerts.routing.settings_updates
 import periods.deadline_setting
 import periods.remarks
 from closeboard import settings as production

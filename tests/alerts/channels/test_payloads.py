@@ -17,10 +17,10 @@ from pytest_django import Settings
 from alerts.channels.delivery_errors import InvalidAddress
 from alerts.channels.kinds import Draft, destination_kind, destination_kinds
 from alerts.channels.post_transport import LONGEST_POST
-from alerts.channels.posts import build_test_post
 from alerts.channels.slack.channel import slack_body
 from alerts.channels.teams.channel import MOST_BYTES, counted_bytes, teams_body
 from alerts.channels.webhook.channel import VERSION, webhook_body
+from alerts.mail.compose import build_test_post
 from alerts.mail.rows import MessageContext, MessageDetail, MessageRow, TextLink
 from alerts.mail.sections import MessageContent, MessageSection, build_content
 from alerts.models import Delivery, Destination, Notice

@@ -18,7 +18,7 @@ from alerts.outbox.refusals import FailureHandling
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_of
-from alerts.routing.preference_updates import unsubscribe
+from alerts.routing.settings_updates import unsubscribe
 from closing.judging.notice_rules import NoticeKind
 from entities.models import Group, Person
 from tests.db_builders import SampleGroup

@@ -192,14 +192,14 @@ def test_a_browser_that_reads_too_slowly_is_let_go_and_nobody_waits_for_it(
         greeting = slow.told
         for number in range(browser_connection.MAX_QUEUED_MESSAGES + 2):  # one of them is on its way already
             for each in (one, other):
-                each.stream.put(b"%d," % number)
-        assert one.stream.ended
-        assert not other.stream.ended
+                each[1].put(b"%d," % number)
+        assert one[1].ended
+        assert not other[1].ended
         assert quick.told.endswith(b"%d," % (browser_connection.MAX_QUEUED_MESSAGES + 1))
         assert slow.told == greeting
         slow.left.set()
         await tasks[0]
-        assert Hub.for_running_loop().streams == [other.stream]
+        assert Hub.for_running_loop().streams == [other[1]]
         quick.left.set()
         await tasks[1]
         assert Hub.for_running_loop().streams == []

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import AlertRules, Delivery, DeliveryLine, Habits, Subscription
-from alerts.routing.preference_updates import update_preferences
 from alerts.routing.preferences import NotificationPreferences, load_preferences
+from alerts.routing.settings_updates import update_preferences
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
 from entities.models import Group, LegalEntity, Membership, Person, WorkCalendar
