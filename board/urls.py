@@ -10,7 +10,7 @@ from board.audit.audit_export import audit_csv
 from board.audit.audit_page import audit_page
 from board.entity.deputy import deputy
 from board.entity.views import entity, remark
-from board.live.views import live
+from board.live.asgi_handler import live
 from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts
 from board.notifications.destinations_page import (

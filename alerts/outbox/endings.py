@@ -18,10 +18,9 @@ from alerts.channels.delivery_errors import DeliveryFailure, TemporaryFailure
 from alerts.models import Delivery, DeliveryLine, LineReason
 from alerts.notices.notice_specs import spec_of
 from alerts.outbox import queue as outbox
-from alerts.outbox.gates import OutgoingMessage
 from alerts.outbox.queue import Claim
 from alerts.outbox.refusals import UNCLEAR_NOTE, FailureHandling, decide_handling
-from alerts.outbox.send_context import SendContext
+from alerts.outbox.relevance import OutgoingMessage
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_of
 from alerts.routing.router import route_unreached
@@ -31,19 +30,17 @@ _RETRY_PAUSES = (0.2, 0.5, 1, 2, 4, 8)  # seconds between two tries to record th
 log = structlog.get_logger(__name__)
 
 
-def record_end(
-    message: OutgoingMessage, context: SendContext, state: Delivery.State, reason: str = ""
-) -> bool:
+def record_end(message: OutgoingMessage, state: Delivery.State, reason: str = "") -> bool:
     """Record that the message was sent or cancelled, and why lines were left out; False when its lease had expired.
 
     Retries through a restart of the database: without its mark, an accepted message would be sent again.
     """
-    left_out = message.lines(context).left_out
+    left_out = message.lines.left_out
 
     def mark_with_lines() -> bool:
         with transaction.atomic() if left_out else nullcontext():
             done = outbox.end(message.claim, state, reason)
-            _leave_out(left_out, message, context, mine=done)
+            _leave_out(left_out, message, mine=done)
         return done
 
     for pause in _RETRY_PAUSES:
@@ -57,9 +54,7 @@ def record_end(
     return mark_with_lines()
 
 
-def record_failure(
-    message: OutgoingMessage, failure: DeliveryFailure, context: SendContext
-) -> FailureHandling:
+def record_failure(message: OutgoingMessage, failure: DeliveryFailure) -> FailureHandling:
     """Record a failure in the outbox and in the state of the channel; returns how it is handled."""
     claim, error, handling = message.claim, str(failure), decide_handling(failure, message.claim)
     match handling:
@@ -72,7 +67,7 @@ def record_failure(
             with transaction.atomic():
                 if outbox.end(claim, Delivery.State.PARKED, error):
                     log.error("message parked", message_id=message.delivery.message_id, why=error)
-                    _fall_back(message, context)
+                    _fall_back(message)
         case FailureHandling.AWAIT_SERVER:
             channel_state.mark_unreachable(error)
             outbox.retry_later(claim, error)
@@ -88,7 +83,7 @@ def record_failure(
             outbox.delay_channel(claim, error)
     if handling in (FailureHandling.RETRY_AND_NOTIFY, FailureHandling.PAUSE_UNCLEAR_AND_NOTIFY):
         with transaction.atomic():
-            _fall_back(message, context)
+            _fall_back(message)
     return handling
 
 
@@ -101,9 +96,7 @@ def _record_delay(claim: Claim, failure: TemporaryFailure) -> timedelta:
     return failure.wait
 
 
-def _leave_out(
-    left_out: dict[int, LineReason], message: OutgoingMessage, context: SendContext, *, mine: bool
-) -> None:
+def _leave_out(left_out: dict[int, LineReason], message: OutgoingMessage, *, mine: bool) -> None:
     """Record why lines were left out; a sender that lost its claim (not `mine`) sets nothing aside for later."""
     by_reason: dict[LineReason, list[int]] = defaultdict(list)
     for line, reason in left_out.items():
@@ -112,10 +105,10 @@ def _leave_out(
     for reason, lines in by_reason.items():
         DeliveryLine.objects.filter(pk__in=lines).update(left_out=reason)
     if unseen := by_reason[LineReason.NOT_VISIBLE]:
-        _fall_back(message, context, unseen)
+        _fall_back(message, unseen)
 
 
-def _fall_back(message: OutgoingMessage, context: SendContext, lines: Collection[int] | None = None) -> None:
+def _fall_back(message: OutgoingMessage, lines: Collection[int] | None = None) -> None:
     """Route the notices of the message, or of these `lines`, that reach no other person to administrators (A11)."""
     notices = [
         line.notice
@@ -123,4 +116,5 @@ def _fall_back(message: OutgoingMessage, context: SendContext, lines: Collection
         if (lines is None or line.pk in lines) and not spec_of(line.notice.kind).audience.informed
     ]
     by_another_message = Q(recipient__isnull=False) & ~Q(delivery=message.delivery)
-    route_unreached(notices, by_another_message, EvaluationContext(context.now(), entities_of(notices)))
+    context = EvaluationContext(message.context.now(), entities_of(notices))
+    route_unreached(notices, by_another_message, context)

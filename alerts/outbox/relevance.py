@@ -1,4 +1,4 @@
-"""Decides, when a message is sent, which of its lines are still true and still visible to their reader.
+"""Decides, when a message is sent, whether it goes, and which of its lines are still true and visible to its reader.
 
 `LINE_CHECKS` is the whole rule: each check names the reason to leave a line out, or None, and the first reason wins.
 """
@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
-from alerts.models import Delivery, DeliveryLine, Destination, LineReason, Notice, Outage
+from alerts.channels.delivery_errors import DeliveryFailure, PermanentFailure
+from alerts.models import Delivery, DeliveryLine, Destination, LineReason, MessageReason, Notice, Outage
 from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityNotice
 from alerts.notices.notice_specs import spec_of
+from alerts.outbox.queue import MAX_ATTEMPTS, Claim
 from alerts.outbox.send_context import SendContext
 from alerts.routing.notice_scope import RowKey
+from alerts.routing.recipients import destination_administrators
 from alerts.routing.rerouting import is_silenced
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
@@ -136,3 +140,88 @@ def _deliverable(notice: Notice, keys: Collection[RowKey], context: LineContext)
     if notice.period is not None:
         return EntityNotice(notice, context.rows[0], notice.period.reporting_month)
     return MultiEntityNotice(notice, _reported_rows(notice, context), min(month for _, month in keys))
+
+
+# --- the gates that a message passes; the first that stops it decides how it ends -----------------------------------
+
+
+@dataclass
+class OutgoingMessage:
+    """A claimed message; its lines are checked once, when the first gate looks at them."""
+
+    claim: Claim
+    delivery: Delivery
+    context: SendContext
+
+    @cached_property
+    def lines(self) -> RelevantLines:
+        """The lines to deliver, and those to leave out."""
+        return relevant_items(self.delivery, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nothing of the message is needed any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """The message waits a minute; this attempt does not count."""
+
+    reason: str
+
+
+Stop = Cancel | Postpone | DeliveryFailure  # `alerts.outbox.refusals` decides what a failure means
+Gate = Callable[[OutgoingMessage], Stop | None]  # None: the message goes on
+
+
+def not_poison(message: OutgoingMessage) -> Stop | None:
+    """A message that ended so many senders fails before anything else is done with it."""
+    poison = message.claim.abandoned >= MAX_ATTEMPTS
+    return PermanentFailure(MessageReason.SENDERS_DIED) if poison else None
+
+
+def trouble_lasts(message: OutgoingMessage) -> Stop | None:
+    """A message about a channel's trouble is sent while the trouble lasts, to those who may still hear of it."""
+    trouble, destination = message.delivery.trouble, message.delivery.destination
+    if trouble is None:
+        return None
+    if trouble.ended_at is not None:
+        return Cancel(MessageReason.TROUBLE_OVER)
+    if destination is not None:
+        return None if destination.enabled else Cancel(not_visible_reason(destination))
+    if trouble.destination is None or not trouble.destination.enabled:
+        return Cancel(LineReason.DESTINATION_DISABLED)
+    may_see = message.delivery.person in destination_administrators(trouble.destination)
+    return None if may_see else Cancel(LineReason.NOT_VISIBLE)
+
+
+def something_left(message: OutgoingMessage) -> Stop | None:
+    """A message about notices is cancelled, with the reasons of all its lines, where every line is left out."""
+    if message.delivery.trouble is not None or message.lines.items:
+        return None
+    reasons = set(message.lines.left_out.values())
+    return Cancel("; ".join(sorted(reasons)) or MessageReason.LINES_MOVED)
+
+
+def read_since_restart(message: OutgoingMessage) -> Stop | None:
+    """A notice that rests on a reading from before a restart waits, as its entity may have closed (2I)."""
+    outdated = any(
+        item.notice.fresh and not spec_of(item.notice.kind).ends and not all(row.fresh for row in item.rows)
+        for item in message.lines.items
+    )
+    return (
+        Postpone(MessageReason.AWAITS_READING) if outdated and message.context.recently_restarted() else None
+    )
+
+
+def has_address(message: OutgoingMessage) -> Stop | None:
+    """A person without a mail address fails the message, so that its notices go to administrators."""
+    person = message.delivery.recipient
+    missing = person is not None and "@" not in person.email
+    return PermanentFailure(MessageReason.NO_ADDRESS) if missing else None
+
+
+GATES: tuple[Gate, ...] = (not_poison, trouble_lasts, something_left, read_since_restart, has_address)

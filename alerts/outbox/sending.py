@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 
 from alerts.channels import state as channel_state
 from alerts.channels.delivery_errors import CompositionFailed, DeliveryFailure
 from alerts.channels.kinds import ChannelConnection, Draft, SendMethod, channel_kinds, destination_kind
-from alerts.models import EMAIL, Delivery
+from alerts.models import EMAIL, Delivery, Destination, Trouble
 from alerts.outbox import queue as outbox
-from alerts.outbox.delivery_troubles import notify_troubles
 from alerts.outbox.endings import record_end, record_failure
-from alerts.outbox.gates import GATES, Cancel, OutgoingMessage, Postpone, Stop
 from alerts.outbox.left_out_lines import requeue_left_out
 from alerts.outbox.queue import LEASE, MIN_POST_SPACING, Claim
 from alerts.outbox.refusals import FailureHandling
+from alerts.outbox.relevance import GATES, Cancel, OutgoingMessage, Postpone, Stop
 from alerts.outbox.restore_guard import hold_if_restored
 from alerts.outbox.send_context import SendContext
+from alerts.routing.batching import new_delivery
+from alerts.routing.recipients import destination_administrators
 
 # The longest run of one `send_due_mails`: it ends before the next sweep, so that workers have time for syncs.
 MAX_RUN = timedelta(seconds=25)
@@ -112,30 +114,32 @@ def send_one(
     claim: Claim, method: SendMethod, context: SendContext
 ) -> Sent | Cancel | Postpone | FailureHandling:
     """Send the claimed message and record the outcome. Raises only for the database and for time limits."""
-    message = OutgoingMessage(claim, context.message(claim))
-    outcome = _pass_gates_and_deliver(message, method, context)
+    message = OutgoingMessage(claim, context.message(claim), context)
+    outcome = _pass_gates_and_deliver(message, method)
     match outcome:
         case Cancel(reason):
-            record_end(message, context, Delivery.State.CANCELLED, reason)
+            record_end(message, Delivery.State.CANCELLED, reason)
         case Postpone(reason):
             outbox.requeue(claim, reason, timedelta(minutes=1))
         case DeliveryFailure():
-            return record_failure(message, outcome, context)
+            return record_failure(message, outcome)
         case Sent():
-            if not record_end(message, context, Delivery.State.SENT):
+            if not record_end(message, Delivery.State.SENT):
                 log.warning("sent after the lease was over", message_id=message.delivery.message_id)
     return outcome
 
 
-def _pass_gates_and_deliver(
-    message: OutgoingMessage, method: SendMethod, context: SendContext
-) -> Stop | Sent:
+def _pass_gates_and_deliver(message: OutgoingMessage, method: SendMethod) -> Stop | Sent:
     """The result of the first gate that stops the message, else of its delivery."""
     try:
         for gate in GATES:
-            if (stop := gate(message, context)) is not None:
+            if (stop := gate(message)) is not None:
                 return stop
-        return deliver(message, method, context)
+        lines = message.lines
+        method(Draft(message.delivery, lines.items, lines.as_of, message.context.lookups))
+        return Sent()
+    except DeliveryFailure as failure:
+        return failure
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise  # not caused by the message, whose lease ends by itself
     except Exception as error:
@@ -144,16 +148,6 @@ def _pass_gates_and_deliver(
         # The error of a post may contain the address, which is secret.
         text += f": {error}" if message.delivery.destination is None else ""
         return CompositionFailed(text)
-
-
-def deliver(message: OutgoingMessage, method: SendMethod, context: SendContext) -> Sent | DeliveryFailure:
-    """Compose the message and send it by its channel."""
-    lines = message.lines(context)
-    try:
-        method(Draft(message.delivery, lines.items, lines.as_of, context.lookups))
-    except DeliveryFailure as failure:
-        return failure
-    return Sent()
 
 
 def _server_is_back(connection: ChannelConnection) -> bool:
@@ -165,3 +159,34 @@ def _server_is_back(connection: ChannelConnection) -> bool:
     except DeliveryFailure:
         return False
     return channel_state.mark_recovered()
+
+
+# --- troubles of channels -------------------------------------------------------------------------------------------
+
+# For a server that does not answer, since most recover; a refusal is reported at once.
+NOTIFY_AFTER = timedelta(minutes=30)
+
+
+def notify_troubles(as_of: datetime) -> int:
+    """Create the messages about each trouble that is due, once: of mail to all destinations, of these by mail."""
+    due = Q(refused=True) | Q(began_at__lte=as_of - NOTIFY_AFTER)
+    with transaction.atomic():
+        troubles = Trouble.objects.select_for_update(of=("self",), skip_locked=True).select_related(
+            "destination__group"
+        )
+        messages: list[Delivery] = []
+        for trouble in troubles.filter(due, ended_at=None, told_at=None).order_by("pk"):
+            messages += _trouble_messages(trouble, as_of)
+            trouble.told_at = as_of
+            trouble.save(update_fields=["told_at"])
+        return len(Delivery.objects.bulk_create(messages))
+
+
+def _trouble_messages(trouble: Trouble, as_of: datetime) -> Sequence[Delivery]:
+    if trouble.destination is None:
+        destinations = Destination.objects.filter(enabled=True).order_by("pk").values_list("pk", flat=True)
+        return [new_delivery(as_of, as_of, destination=pk, trouble=trouble) for pk in destinations]
+    if not trouble.destination.enabled:
+        return []
+    people = destination_administrators(trouble.destination)
+    return [new_delivery(as_of, as_of, recipient=person, trouble=trouble) for person in people]

@@ -1,4 +1,4 @@
-"""The ASGI side of the live stream: the open response, and the handler that keeps it open."""
+"""The live stream over ASGI: the view that opens one, its response, and the handler that keeps it open."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_GET
 
 from board.live.browser_connection import Message, Receive, Send, Stream
-from board.live.hub import Hub, SharedScreen
+from board.live.hub import Hub, SharedScreen, authorize_stream, in_thread
+from board.web.board_query import InvalidQuery
 
 
 class StreamResponse(StreamingHttpResponse):
@@ -26,6 +28,33 @@ class StreamResponse(StreamingHttpResponse):
 async def _empty_body() -> AsyncIterator[bytes]:
     for _ in ():
         yield b""
+
+
+@require_GET
+async def live(request: HttpRequest) -> HttpResponseBase:
+    """The stream that keeps a board live (board.live.hub); 401 without a login, since it is no page."""
+    opening = await in_thread(lambda: _opening(request))
+    if isinstance(opening, HttpResponse):
+        return opening
+    screen, stream = opening
+    return StreamResponse(await Hub.for_running_loop().shared_screen(screen), stream)
+
+
+def _opening(request: HttpRequest) -> tuple[SharedScreen, Stream] | HttpResponse:
+    status, message = 401, "You are not signed in any more."
+    if not request.user.is_authenticated or request.session.session_key is None:
+        pass
+    elif "at" in request.GET:
+        status, message = 400, "The past does not change: only the board of now is live."
+    else:
+        try:
+            if opening := authorize_stream(request.user.pk, request.session.session_key, request.GET.dict()):
+                return opening
+        except InvalidQuery as error:
+            status, message = 400, str(error)
+    response = HttpResponse(message, content_type="text/plain; charset=utf-8", status=status)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 class _Sender:

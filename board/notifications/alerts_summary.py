@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from alerts.channels.state import PAUSE
-from alerts.mail.trouble_notes import mail_problem
+from alerts.mail.compose import mail_problem
 from alerts.models import Channel
 from alerts.models.delivery import REPLY_WORDS
 from board.notifications.notice_phrasing import DeliveryState

@@ -25,9 +25,8 @@ from alerts.channels.delivery_errors import (
 )
 from alerts.channels.email.transport import mail_connection, send_mail
 from alerts.models import Channel, Delivery, Notice, Trouble
-from alerts.outbox.delivery_troubles import NOTIFY_AFTER
 from alerts.outbox.refusals import ASK_OTHERS_AFTER, UNCLEAR_NOTE
-from alerts.outbox.sending import send_due_mails, send_due_posts
+from alerts.outbox.sending import NOTIFY_AFTER, send_due_mails, send_due_posts
 from entities.models import Person
 from tests.alerts.channels.destination_builders import save_destination
 from tests.faults.http_sink import HttpSink

@@ -12,9 +12,9 @@ from pytest_django.fixtures import Settings
 from alerts.channels.delivery_errors import PermanentFailure
 from alerts.models import Delivery, DeliveryLine, Destination, Notice
 from alerts.outbox.endings import record_failure
-from alerts.outbox.gates import OutgoingMessage
 from alerts.outbox.queue import claim_mail
 from alerts.outbox.refusals import FailureHandling
+from alerts.outbox.relevance import OutgoingMessage
 from alerts.outbox.send_context import SendContext
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import entities_of
@@ -71,8 +71,8 @@ def test_a_failed_message_leaves_its_notices_to_administrators(
     message_about(raised(save_late_group(), kind), to_destination_too=to_destination_too)
     claim, context = claim_mail(), SendContext(timezone.now())
     assert claim is not None
-    message = OutgoingMessage(claim, context.message(claim))
-    refused = record_failure(message, PermanentFailure("550 no such person"), context)
+    message = OutgoingMessage(claim, context.message(claim), context)
+    refused = record_failure(message, PermanentFailure("550 no such person"))
     assert refused is FailureHandling.FAIL
     received = DeliveryLine.objects.filter(recipient=root).exists()
     assert received is (kind is not NoticeKind.CLEARED)
