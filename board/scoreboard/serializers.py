@@ -110,13 +110,8 @@ _COLUMNS = (
 )
 
 
-def as_csv(board: Scoreboard) -> str:
-    """One line per entity below a header line; see `csv_lines`."""
-    return "".join(board_csv_lines(board))
-
-
 def board_csv_lines(board: Scoreboard) -> Iterator[str]:
-    """The lines of `as_csv`, one at a time."""
+    """A header line and one line per entity, one at a time; see `csv_lines`."""
     of_board = {"month": f"{board.month:%Y-%m}", "as_of": labels.iso(board.as_of)}
     entities = (of_board | _entity(row) | {"country": row.country, "owner": row.owner} for row in board.rows)
     return csv_lines(_COLUMNS, ([values[name] for name in _COLUMNS] for values in entities))

@@ -6,6 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import basename, commonpath
 from typing import TypeVar
 
 from board.web import labels
@@ -94,13 +95,8 @@ def group_ancestry(groups: Sequence[GroupNode], code: str) -> list[str]:
 
 def common_group(groups: Sequence[GroupNode], codes: Collection[str]) -> str:
     """The code of the smallest group that holds all of these groups; "" if there is none."""
-    paths = [group_ancestry(groups, code) for code in codes]
-    common = ""
-    for level in zip(*paths, strict=False):
-        if len(set(level)) > 1:
-            break
-        common = level[0]
-    return common
+    paths = ["/".join(group_ancestry(groups, code)) for code in codes]
+    return basename(commonpath(paths)) if paths else ""
 
 
 def group_headings(

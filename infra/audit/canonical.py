@@ -16,11 +16,9 @@ def plain(value: object) -> object:
     Raises TypeError for a float, whose text is not the same everywhere, and for anything else that is no plain value.
     """
     match value:
-        case None | bool():
-            return value
         case Enum():
             return plain(value.value)
-        case int():
+        case None | int():
             return value
         case str():
             return unicodedata.normalize("NFC", value.replace("\0", ""))  # PostgreSQL holds no NUL

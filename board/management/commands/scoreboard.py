@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from board.scoreboard.serializers import as_csv, as_json, as_table
+from board.scoreboard.serializers import as_json, as_table, board_csv_lines
 from closing.calendar.instants import parse_instant
 from closing.calendar.months import active_month, parse_month
 from entities.models import Group, LegalEntity
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             case "json":
                 text = json.dumps(as_json(board), indent=2, ensure_ascii=False) + "\n"
             case "csv":
-                text = as_csv(board)
+                text = "".join(board_csv_lines(board))
             case _:
                 width = shutil.get_terminal_size((110, 24)).columns
                 text = as_table(

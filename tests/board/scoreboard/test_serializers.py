@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from board.scoreboard.serializers import COUNTS, as_csv, as_json, as_table
+from board.scoreboard.serializers import COUNTS, as_json, as_table, board_csv_lines
 from closing.judging.standing import JudgingPolicy
 from tests.builders import (
     CLOSED,
@@ -157,20 +157,20 @@ def test_any_width_is_served(width: int) -> None:
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", "  ="])
 def test_a_spreadsheet_runs_nothing_of_ours(first: str) -> None:
     evil = replace(row(UKHC, ("2026-06-02 12:00", OPEN)), name=f"{first}cmd|'/c calc'!A1")
-    (line,) = csv.DictReader(io.StringIO(as_csv(scoreboard_of([evil])), newline=""))
+    (line,) = csv.DictReader(io.StringIO("".join(board_csv_lines(scoreboard_of([evil]))), newline=""))
     assert line["name"] == f"'{first}cmd|'/c calc'!A1"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30))
 def test_csv_gives_back_any_name(name: str) -> None:
     odd = replace(row(UKHC, ("2026-06-02 12:00", ON_HOLD)), name=name)
-    lines = list(csv.DictReader(io.StringIO(as_csv(scoreboard_of([odd])), newline="")))
+    lines = list(csv.DictReader(io.StringIO("".join(board_csv_lines(scoreboard_of([odd]))), newline="")))
     assert [line["name"].removeprefix("'") for line in lines] == [name.removeprefix("'")]
 
 
 def test_csv_says_what_the_json_says() -> None:
     told = as_json(worked_example())
-    text = as_csv(worked_example())
+    text = "".join(board_csv_lines(worked_example()))
     assert text.count("\r\n") == 5
     for line, entity in zip(csv.DictReader(io.StringIO(text, newline="")), entities(told), strict=True):
         assert line["code"] == entity["code"]
