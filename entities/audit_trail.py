@@ -111,8 +111,7 @@ def record_act(
     """Record one act in the transaction that runs.
 
     Without `at` and `by`, the moment and the actor are those of the request, command or task. Values that are equal
-    before and after are left out; an act that changes none of them
-    and has no reason leaves no event.
+    before and after are left out; an act that changes none of them and has no reason leaves no event.
     """
     if before is not None and after is not None:
         changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}

@@ -57,8 +57,14 @@ def run_evaluation_once_a_minute(clock: Callable[[], datetime]) -> EvaluationRes
 def _evaluate(context: EvaluationContext) -> EvaluationResult:
     """The steps of an evaluation, in the transaction that holds the lock of evaluators."""
     update_overdue(context)
+    of_episodes = [
+        _notice(episode, decision, context)
+        for episode, decisions in judge_episodes(context)
+        for decision in decisions
+        if decision.due
+    ]
     notices = Notice.objects.bulk_create(
-        [*_episode_notices(context), *reopening_notices(context), *outage_notices(context)]
+        [*of_episodes, *reopening_notices(context), *outage_notices(context)]
     )
     # A reopening just raised counts there.
     notices += Notice.objects.bulk_create(group_close_notices(context))
@@ -66,18 +72,6 @@ def _evaluate(context: EvaluationContext) -> EvaluationResult:
     # After routing: a cleared notice goes to those who received the problem, and these lines were not sent.
     deliveries += requeue_after_silence(context)
     return EvaluationResult(Counter(notice.kind for notice in notices), deliveries)
-
-
-# --- notices of episodes ------------------------------------------------------------------------------------------
-
-
-def _episode_notices(context: EvaluationContext) -> list[Notice]:
-    return [
-        _notice(episode, decision, context)
-        for episode, decisions in judge_episodes(context)
-        for decision in decisions
-        if decision.due
-    ]
 
 
 def _notice(episode: Episode, decision: NoticeDecision, context: EvaluationContext) -> Notice:

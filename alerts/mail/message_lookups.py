@@ -41,10 +41,8 @@ class MessageLookups:
 
 def load_lookups(entity_ids: Collection[int], people: Collection[int]) -> MessageLookups:
     """Load these entities and the roles of these people; three queries whatever their number."""
-    rows = list(
-        LegalEntity.objects.filter(pk__in=entity_ids).values_list(
-            "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
-        )
+    rows = LegalEntity.objects.filter(pk__in=entity_ids).values_list(
+        "pk", "owner", "owner__name", "owner__email", "group__path", "deputy"
     )
     steps = cache(load_alert_policies().step_days_of)
     entities = {

@@ -56,6 +56,9 @@ class BoardScreen:
     version: str = ""
     calendars: Calendars = dict  # without any, no entity counts as at risk
     render_cache: dict[object, Any] = field(default_factory=dict, repr=False)
+    _read_cells: dict[tuple[datetime | None, bool], bytes] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def shared_part(self, name: str, make: Callable[[], T]) -> T:
         """A part that every reader with this query of this board shares at any moment; the first one makes it."""
@@ -221,10 +224,6 @@ class BoardScreen:
     @cached_property
     def _row_query(self) -> str:
         return BoardQuery(month=self.unfiltered.month, at=self.query.at).querystring()
-
-    @cached_property
-    def _read_cells(self) -> dict[tuple[datetime | None, bool], bytes]:
-        return {}
 
     def _read_cell(self, row: Row) -> bytes:
         key = (row.read_at, row.fresh)
