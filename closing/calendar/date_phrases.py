@@ -34,6 +34,11 @@ def short_month(day: date) -> str:
     return _MONTHS[day.month - 1][:3]
 
 
+def month_name(day: date) -> str:
+    """The month of a day in words: "June"."""
+    return _MONTHS[day.month - 1]
+
+
 def day_and_month(day: date) -> str:
     """A day in words: "8 June"."""
     return f"{day.day} {_MONTHS[day.month - 1]}"

@@ -25,6 +25,7 @@ from closing.facts.base import (
 # The because of a state that nothing stands in the way of; beside the state it says nothing more.
 NO_MODULE_RESTRICTED = "no module is restricted"
 NOBODY_CAN_POST = "nobody can post, cannot be reopened"
+NOBODY_CAN_POST_FOR_NOW = "nobody can post, can be reopened"
 # Modules in the order of the ERP's own form; further modules of an environment follow.
 MODULES = (
     *("Ledger", "Tax", "Bank", "Cust", "Vend", "Sales", "Purch", "Invent"),
@@ -83,7 +84,7 @@ class FinopsFacts(NativePeriodFacts):
             case "Open":
                 return self._open(_RESTRICTED_IS_ON_HOLD in options)
             case "OnHold":
-                return DerivedState(PeriodState.ON_HOLD, "nobody can post, can be reopened", "F&O-3")
+                return DerivedState(PeriodState.ON_HOLD, NOBODY_CAN_POST_FOR_NOW, "F&O-3")
             case "Closed":
                 return DerivedState(PeriodState.CLOSED, NOBODY_CAN_POST, "F&O-4", ("permanent",))
             case None:

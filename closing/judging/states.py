@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from closing.facts.base import PeriodState as PeriodState
-from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST
+from closing.facts.finops_facts import NO_MODULE_RESTRICTED, NOBODY_CAN_POST, NOBODY_CAN_POST_FOR_NOW
 
 # Earlier versions stored these words with periods and their changes.
 _STORED_BEFORE = {
     "posting allowed": NO_MODULE_RESTRICTED,
     "permanently closed": NOBODY_CAN_POST,
-    "on hold: nobody can post, and it can be undone": "nobody can post, can be reopened",
+    "on hold: nobody can post, and it can be undone": NOBODY_CAN_POST_FOR_NOW,
 }
 _STORED_BEGINNINGS = {
     "posting allowed, ": "",
@@ -28,3 +28,8 @@ def because_today(stored: str) -> str:
 def is_permanently_closed(state: PeriodState, because: str) -> bool:
     """Whether a stored state is that of a period which Finance & Operations can never reopen."""
     return state is PeriodState.CLOSED and because_today(because) == NOBODY_CAN_POST
+
+
+def is_held_for_everybody(state: PeriodState, because: str) -> bool:
+    """Whether a stored state is On hold with nobody able to post, as in Finance & Operations; elsewhere some can."""
+    return state is PeriodState.ON_HOLD and because_today(because) == NOBODY_CAN_POST_FOR_NOW
