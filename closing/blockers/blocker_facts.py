@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
@@ -12,6 +12,8 @@ from closing.blockers.blocker_kinds import BlockerKind, CountedUnit, DocumentPar
 from closing.facts.base import JsonObject, optional, required
 
 MAX_IDS = 2000  # items that a fact names, so that they may be carried on purpose
+FRESH_FOR = timedelta(minutes=60)  # unless the connection has a limit of its own
+SNAPSHOT_FRESH_FOR = timedelta(hours=36)  # counted from the age that the source states
 MAX_ITEMS = 20  # rows behind a number, the oldest first
 NO_ACCOUNT = "no_account"  # note of a side: no account is mapped for the other entity
 NO_DUE_FROM_ACCOUNT = "no_due_from_account"
@@ -160,6 +162,13 @@ def is_unchanged(before: BlockerFact, after: BlockerFact) -> bool:
     return replace(after, read_at=before.read_at) == before
 
 
+def fresh_until(fact: BlockerFact, confirmed_at: datetime, limit: timedelta = FRESH_FOR) -> datetime:
+    """The moment from which a fact is too old, by the age of its snapshot or else by the read that confirmed it."""
+    if fact.source_as_of is not None:
+        return fact.source_as_of + SNAPSHOT_FRESH_FOR
+    return confirmed_at + limit
+
+
 def with_superseded_keys(facts: Iterable[BlockerFact], earlier: Iterable[BlockerFact]) -> list[BlockerFact]:
     """The facts of a read of some parts, and one for each key of theirs that had an earlier fact and now has none.
 
@@ -194,6 +203,7 @@ def with_superseded_keys(facts: Iterable[BlockerFact], earlier: Iterable[Blocker
                 doubt=now.doubt,
                 coverage=now.coverage,
                 source_as_of=now.source_as_of,
+                items=now.items if unread else (),
             )
         )
     return result

@@ -143,7 +143,9 @@ def not_readable(fact: BlockerFact, source: str, names: EntityNames) -> str:
     if fact.doubt is Doubt.NO_POSITION and fact.counterparties is not None:
         read = {item.number for item in fact.items}
         missing = [names.get(code, code) for code in fact.counterparties if code not in read]
-        return f"no position from {' and '.join(missing)}"
+        # The others may be read in full: only in this currency one of them lists nothing.
+        in_currency = f"{fact.currency} " if fact.currency is not None else ""
+        return f"no {in_currency}position from {' and '.join(missing)}"
     if fact.doubt in CANNOT_COMPARE:
         return cannot_compare(fact, names)
     phrase = "{source} does not show {shown_as}"

@@ -140,6 +140,11 @@ class BlockerCell:
         return self.blockers[:SHOWN_ON_BOARD]
 
     @property
+    def kinds(self) -> frozenset[BlockerKind]:
+        """The kinds in the way, for the filter "blocked by"."""
+        return frozenset(blocker.kind for blocker in self.blockers)
+
+    @property
     def more(self) -> int:
         """How many follow: the 3 of "+3"."""
         return max(0, len(self.blockers) - SHOWN_ON_BOARD)

@@ -261,6 +261,14 @@ def _short(case: _Case, rule: int, because: str, viewer: str) -> str:
     return left.replace(KINDS[fact.kind].ending, "left behind") if rule == _LEFT_BEHIND else left
 
 
+def is_revalued(revaluation: Blocker | None, *, task_done: bool) -> bool:
+    """Whether an entity's exchange rate revaluation is shown done: by its task, or by a clear `revaluation_not_run`.
+
+    An entity whose profile or policy needs none is clear. None (not tracked) shows nothing.
+    """
+    return task_done or (revaluation is not None and revaluation.level is BlockerLevel.CLEAR)
+
+
 def without_counterparty(blocker: Blocker) -> Blocker:
     """A blocker of counterparties for a reader who may not see both: its level, without names, codes and amounts."""
     because = "intercompany with an entity that you may not see"

@@ -21,6 +21,7 @@ from closing.blockers.blocker_facts import (
     FactItem,
     counts_from_json,
     counts_to_json,
+    fresh_until,
     ids_from_json,
     ids_to_json,
     is_unchanged,
@@ -102,6 +103,13 @@ def test_a_fact_that_contradicts_itself_is_refused(
         fact(kind, **{"count": 1, **values})
 
 
+def test_a_fact_grows_old_by_its_snapshot_or_by_the_read_that_confirmed_it() -> None:
+    confirmed = READ_AT + timedelta(hours=2)
+    assert fresh_until(fact(K.UNPOSTED_JOURNALS, 7), confirmed) == confirmed + timedelta(hours=1)
+    snapshot = fact(K.UNPOSTED_JOURNALS, 7, source_as_of=READ_AT - timedelta(hours=30))
+    assert fresh_until(snapshot, confirmed) == READ_AT + timedelta(hours=6)
+
+
 # --- keys that had something
 
 
@@ -118,7 +126,7 @@ def test_a_currency_that_no_longer_has_anything_gets_a_zero() -> None:
 @pytest.mark.parametrize(
     ("now", "because"),
     [
-        ({"count": None, "doubt": Doubt.NO_POSITION}, "no position from EU DTC BV and UK Retail Ltd"),
+        ({"count": None, "doubt": Doubt.NO_POSITION}, "no GBP position from UK Retail Ltd"),
         ({"count": 1, "doubt": Doubt.BEFORE_REVALUATION}, "not comparable before revaluation"),
     ],
 )
@@ -126,7 +134,8 @@ def test_a_currency_of_counterparties_that_cannot_be_compared_now_is_not_clear(
     now: dict[str, Any], because: str
 ) -> None:
     old = fact(K.INTERCOMPANY_IMBALANCE, 1, **IN_GBP)
-    newer = fact(K.INTERCOMPANY_IMBALANCE, **now, part="EUDTC/UKRT")
+    read_side = FactItem("EUDTC", amount=Decimal("127000.00"), currency="EUR")
+    newer = fact(K.INTERCOMPANY_IMBALANCE, **now, part="EUDTC/UKRT", items=(read_side,))
     _, open_key = with_superseded_keys([newer], [old])
     assert (open_key.key, open_key.count, open_key.amount) == (old.key, None, None)
     blocker = judged(open_key)

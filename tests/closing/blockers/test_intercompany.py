@@ -207,6 +207,7 @@ def test_a_currency_that_one_side_does_not_list_is_missing_unless_it_lists_them_
     by_currency = {result.currency: result for result in compared(*positions)}
     assert by_currency["EUR"].difference == 0
     assert (by_currency["USD"].difference, by_currency["USD"].missing) == (None, (UK_RETAIL,))
+    assert weighed(by_currency["USD"]).because == "no USD position from UK Retail Ltd"
     in_full = {
         result.currency: result.difference
         for result in compared(*positions, listed_in_full=frozenset({UK_RETAIL}))

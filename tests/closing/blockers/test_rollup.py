@@ -158,6 +158,7 @@ def test_warnings_come_first_then_notes_and_two_are_shown() -> None:
     )
     assert [blocker.kind for blocker in cell.shown] == [K.UNPOSTED_JOURNALS, K.INTERCOMPANY_IMBALANCE]
     assert cell.more == 3
+    assert K.BANK_NOT_RECONCILED in cell.kinds
 
 
 def test_a_warning_stands_before_a_note_of_an_earlier_kind() -> None:

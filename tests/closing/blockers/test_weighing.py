@@ -310,6 +310,16 @@ FOUR_INVOICES = "4 vendor invoices not posted, due Mon 8 Jun"
         ),
         (documents(DocumentPart.VENDOR_INVOICES, 4), "2026-06-03", ON_8_JUNE, NOTE, FOUR_INVOICES),
         (documents(DocumentPart.VENDOR_INVOICES, 4), "2026-06-04", ON_8_JUNE, WARNING, FOUR_INVOICES),
+        (fact(K.UNPOSTED_JOURNALS, 1, period=None), "2026-06-12", None, NOTE, "1 undated line not posted"),
+        # the sample rows of the companion
+        (fact(K.UNPOSTED_JOURNALS, 7), "2026-06-12", MAY_PERIOD, NOTE, "7 lines not posted"),
+        (
+            fact(K.RECURRING_DUE, 6, left_out={"empty": 3, "expired": 2, "template": 5}),
+            "2026-06-12",
+            MAY_PERIOD,
+            WARNING,
+            "6 recurring lines not posted, due Tue 9 Jun",
+        ),
         (
             documents(DocumentPart.CUSTOMER_INVOICES, 3, at_least=True),
             "2026-06-01",
@@ -320,11 +330,12 @@ FOUR_INVOICES = "4 vendor invoices not posted, due Mon 8 Jun"
     ],
 )
 def test_golden_lines_and_documents(
-    weighed: BlockerFact, on: str, period: WeighedPeriod, level: BlockerLevel, because: str
+    weighed: BlockerFact, on: str, period: WeighedPeriod | None, level: BlockerLevel, because: str
 ) -> None:
     today = date.fromisoformat(on)
+    due_on = period.due_on if period is not None else None
     as_of = datetime(today.year, today.month, today.day, 10, tzinfo=UTC)
-    blocker = judged(weighed, period, near=is_near(period.due_on, ENGLAND, today), as_of=as_of)
+    blocker = judged(weighed, period, near=is_near(due_on, ENGLAND, today), as_of=as_of)
     assert (blocker.level, blocker.because) == (level, because)
 
 

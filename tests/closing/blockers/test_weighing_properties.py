@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.blocker_policy import WeighedPeriod
-from closing.blockers.weighing import BlockerLevel, without_counterparty
+from closing.blockers.entity_profile import EntityProfile
+from closing.blockers.weighing import BlockerLevel, is_revalued, without_counterparty
 from closing.judging.states import PeriodState
 from tests.closing.blockers.blocker_builders import MAY, MAY_PERIOD, NAMES, READ_AT, fact, judged
 from tests.hypothesis_profiles import examples
@@ -68,7 +69,20 @@ def test_equal_facts_look_the_same_however_old_they_are(
     kind: BlockerKind, count: int | None, period: WeighedPeriod, later: datetime
 ) -> None:
     older = fact(kind, count)
-    assert judged(older, period) == judged(replace(older, read_at=later), period)
+    newer = replace(older, read_at=later)
+    assert judged(older, period) == judged(newer, period)
+    assert hash(judged(older, period)) == hash(judged(newer, period))
+
+
+def test_a_revaluation_is_done_by_its_task_or_by_a_clear_blocker() -> None:
+    done, missing, unread = (judged(fact(K.REVALUATION_NOT_RUN, count)) for count in (0, 1, None))
+    no_currency = EntityProfile(foreign_currency=False)
+    not_needed = judged(fact(K.REVALUATION_NOT_RUN, None), profile=no_currency)
+    assert [is_revalued(each, task_done=False) for each in (done, not_needed, missing, unread, None)] == [
+        *(True, True),
+        *(False, False, False),
+    ]
+    assert is_revalued(missing, task_done=True)
 
 
 def test_a_blocker_for_a_reader_who_may_not_see_both_names_nobody() -> None:
