@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "infra",
     "entities",
     "periods",
+    "worklist",
     "connectors",
     "alerts",
     "board",
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
 # What board rows carry besides their period (periods.snapshot.annotations).
 ROW_ANNOTATIONS = [
     "periods.snapshot.remark_annotation.RemarkAnnotation",
+    "worklist.blocker_annotation.BlockerAnnotation",
     "alerts.routing.silence_annotation.SilenceAnnotation",
 ]
 # The kinds of channel, by the word that rows store; destinations are listed in this order.

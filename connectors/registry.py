@@ -12,16 +12,22 @@ from connectors.business_central.source import BusinessCentralSource
 from connectors.finops.links import finops_link
 from connectors.finops.source import FinopsSource
 from connectors.ledger_source import LedgerSource, SourceSettings
+from connectors.work_source import WorkSource
 from entities.models import Connection
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
 
 class Connector(NamedTuple):
-    """What makes the source of a connection, and the page of the ERP where a person changes a company's periods."""
+    """What makes the sources of a connection, and the page of the ERP where a person changes a company's periods.
+
+    `work` makes the source of unfinished work, where the ERP has one; `turns` is its number of turns.
+    """
 
     source: Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
     link: Callable[[SplitResult, Connection, str], str]  # https base URL, connection, company's id
+    work: Callable[[SourceSettings, TokenCache, RequestLimits], WorkSource] | None = None
+    turns: int = 1
 
 
 CONNECTORS: dict[str, Connector] = {
@@ -40,6 +46,21 @@ def build_source(
         known = ", ".join(sorted(CONNECTORS))
         raise UnknownFactKind(f"There is no connector of kind {settings.kind!r}; there are: {known}.")
     return CONNECTORS[settings.kind].source(settings, tokens or _TOKENS, limits or RequestLimits())
+
+
+def build_work_source(
+    settings: SourceSettings, *, tokens: TokenCache | None = None, limits: RequestLimits | None = None
+) -> WorkSource:
+    """The source of unfinished work for these settings; raises UnknownFactKind for a kind that has none."""
+    connector = CONNECTORS.get(settings.kind)
+    if connector is None or connector.work is None:
+        raise UnknownFactKind(f"No unfinished work can be read from a connection of kind {settings.kind!r}.")
+    return connector.work(settings, tokens or _TOKENS, limits or RequestLimits())
+
+
+def work_turns() -> dict[str, int]:
+    """The number of turns of each kind of ERP whose unfinished work can be read."""
+    return {kind: connector.turns for kind, connector in CONNECTORS.items() if connector.work is not None}
 
 
 def erp_link(connection: Connection | None, erp_id: str) -> str:

@@ -25,9 +25,9 @@ from connectors.registry import build_source
 from entities.models import Connection
 from infra.outbound.errors import AccessRefused, AnswerMisread, RequestFailed
 from infra.secrets import SecretUnreadable
-from periods.models import SyncAttempt
+from periods.models import ReadAttempt, SyncAttempt
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt, finish_attempt
-from periods.recording.store import LeaseLost, entities_to_read, record_readings
+from periods.recording.store import LeaseLost, RecordingResult, entities_to_read, record_readings
 
 log = structlog.get_logger(__name__)
 
@@ -73,23 +73,43 @@ def sync_connection(
     attempt = begin_attempt(connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
     if attempt is None:
         return SyncResult(connection.name, None)
-    began = time.monotonic()
-
-    def finished_at() -> datetime:
-        return as_of + timedelta(seconds=time.monotonic() - began)
-
+    finished_at = clock_from(as_of)
     span = span_to_read(as_of.date())
-    try:
-        source = build_source(_settings_for(connection, budget))
-        entities = _with_retries(lambda: entities_to_read(connection.pk, span.first))
+
+    def read_and_record() -> RecordingResult:
+        source = build_source(settings_for(connection, budget))
+        entities = with_retries(lambda: entities_to_read(connection.pk, span.first))
         company_refs = [CompanyRef(entity.erp_id, entity.erp_identity) for entity in entities]
         read_result = source.read(company_refs, span)
         attempt_result = _result_of_read(read_result, finished_at(), (wall_clock or as_of) - as_of)
-        recorded = _with_retries(lambda: record_readings(attempt, read_result, span, attempt_result))
+        return with_retries(lambda: record_readings(attempt, read_result, span, attempt_result))
+
+    recorded = attempt_read(connection, attempt, as_of, finished_at, read_and_record)
+    attempt.refresh_from_db()
+    if recorded is None:
+        return SyncResult(connection.name, attempt)
+    return SyncResult(connection.name, attempt, recorded.changes, recorded.gaps)
+
+
+def clock_from(as_of: datetime) -> Callable[[], datetime]:
+    """A clock that shows `as_of` now and runs on from there."""
+    began = time.monotonic()
+    return lambda: as_of + timedelta(seconds=time.monotonic() - began)
+
+
+def attempt_read(
+    connection: Connection,
+    attempt: ReadAttempt,
+    as_of: datetime,
+    finished_at: Callable[[], datetime],
+    read_and_record: Callable[[], T],
+) -> T | None:
+    """Run one read of an attempt; a failure is stored as the attempt's outcome, and None returned."""
+    try:
+        return read_and_record()
     except LeaseLost as overtaken:
         log.warning("sync overtaken", connection=connection.name, attempt=attempt.pk, why=str(overtaken))
-        attempt.refresh_from_db()
-        return SyncResult(connection.name, attempt)
+        return None
     except RequestFailed as error:
         failure = _result_of_failure(error, as_of, finished_at())
     except (SecretUnreadable, ImproperlyConfigured) as error:
@@ -104,18 +124,17 @@ def sync_connection(
             "Closeboard itself failed while reading; the log names the error. Nothing was changed."
         )
         failure = _result_of_failure(mistake, as_of, finished_at())
-    else:
-        attempt.refresh_from_db()
-        return SyncResult(connection.name, attempt, recorded.changes, recorded.gaps)
-    _with_retries(lambda: finish_attempt(attempt.pk, failure))
-    attempt.refresh_from_db()
+    with_retries(lambda: finish_attempt(attempt.pk, failure, attempts=type(attempt)))
     log.warning(
-        "sync brought nothing", connection=connection.name, outcome=attempt.outcome, words=attempt.words
+        "sync brought nothing",
+        connection=connection.name,
+        outcome=failure.outcome.value,
+        words=failure.words,
     )
-    return SyncResult(connection.name, attempt)
+    return None
 
 
-def _with_retries(work: Callable[[], T]) -> T:
+def with_retries(work: Callable[[], T]) -> T:
     """Repeat one transaction that the database rolled back (05-reliability C1 to C3): nothing of it was stored.
 
     Covers killed sessions, restarts and deadlocks; after six tries or 40 seconds it raises the error.
@@ -131,7 +150,8 @@ def _with_retries(work: Callable[[], T]) -> T:
     raise AssertionError("the last try either returns or raises")
 
 
-def _settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
+def settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
+    """The address and credentials of a connection for one read."""
     return SourceSettings(
         name=connection.name,
         kind=connection.kind,
@@ -160,7 +180,7 @@ def _result_of_read(result: ReadResult, finished_at: datetime, offset: timedelta
         pages=result.pages,
         rows=result.rows,
         words=" ".join(sentences),
-        retry_at=_retry_at(result.retry_after, finished_at),
+        retry_at=retry_moment(result.retry_after, finished_at),
         clock_skew_seconds=skew,
     )
 
@@ -173,11 +193,11 @@ def _result_of_failure(error: RequestFailed, as_of: datetime, finished_at: datet
         outcome = Outcome.MISREAD
     else:
         outcome = Outcome.UNAVAILABLE
-        retry_at = _retry_at(error.retry_after, finished_at)
+        retry_at = retry_moment(error.retry_after, finished_at)
     return AttemptResult(outcome, finished_at, http_status=error.status, words=error.words, retry_at=retry_at)
 
 
-def _retry_at(retry_after: float | None, finished_at: datetime) -> datetime | None:
+def retry_moment(retry_after: float | None, finished_at: datetime) -> datetime | None:
     """The earliest moment of the next read when the ERP asks to wait, within reason."""
     if retry_after is None:
         return None

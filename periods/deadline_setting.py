@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.db.models import FilteredRelation, Max, Min, Q
 
+from closing.blockers.blocker_policy import near_from
 from closing.calendar.days import DateSpan
 from closing.calendar.deadlines import Deadline, DeadlineRule, FixedDateRule, deadline_for
 from closing.calendar.months import is_quarter_end, is_year_end
@@ -78,6 +79,7 @@ class _NewRow(NamedTuple):
     policy_version_id: int | None
     agreed_date_id: int | None
     set_at: datetime
+    near_on: date
     deadline: Deadline
 
 
@@ -169,6 +171,7 @@ class _Run:
         years = range(days["first"].year, days["last"].year + 2) if days["first"] else range(0)
         self.calendars = work_calendars({entity.calendar_id for entity in self.entities.values()}, years)
         self.worked_out: dict[tuple[object, ...], Deadline | str] = {}
+        self.near_on: dict[tuple[date, int], date] = {}
         self.uncovered: Counter[str] = Counter()
 
     def periods(self) -> Iterator[tuple[int, int, DateSpan, date, str, _Current | None]]:
@@ -219,7 +222,8 @@ class _Run:
             if stays and not in_time and not of_other_days:
                 return None
         version_id, agreed_id = (None, agreed.id) if agreed else (policy.version_id, None)
-        return _NewRow(period_id, version_id, agreed_id, self.as_of, deadline)
+        near_on = self._near_on(deadline.due_on, entity.calendar_id)
+        return _NewRow(period_id, version_id, agreed_id, self.as_of, near_on, deadline)
 
     def _agreed(
         self, period_id: int, entity_id: int, month: date, current: _Current | None
@@ -255,6 +259,13 @@ class _Run:
             except CalendarUncovered as uncovered:
                 self.worked_out[key] = str(uncovered)
         return self.worked_out[key]
+
+    def _near_on(self, due_on: date, calendar_id: int) -> date:
+        """The first day on which a deadline is near by its calendar."""
+        key = due_on, calendar_id
+        if key not in self.near_on:
+            self.near_on[key] = near_from(due_on, self.calendars[calendar_id])
+        return self.near_on[key]
 
     def warnings(self) -> list[str]:
         """One warning for each calendar and year without holiday data."""

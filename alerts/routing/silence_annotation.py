@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from alerts.routing.silences import silences_and_until
-from closing.scoreboard.row import SILENCE, AnnotationKey, RowSilence
+from closing.scoreboard.row import SILENCE, AnnotationKey, Row, RowSilence
 from periods.snapshot.annotations import Loaded, SnapshotScope
 
 
@@ -18,9 +19,13 @@ class SilenceAnnotation:
     tables: ClassVar[frozenset[str]] = frozenset(
         {"alerts_silence", "entities_person", "entities_legalentity", "entities_group"}
     )
+    weighed_by_row: ClassVar[bool] = False
 
     def load(self, scope: SnapshotScope) -> Loaded[RowSilence]:
         return Loaded(*silences_and_until(scope.entities, scope.as_of))
+
+    def for_row(self, value: RowSilence, row: Row, as_of: datetime) -> RowSilence:
+        return value
 
     def foreign(self, value: RowSilence) -> frozenset[int]:
         return frozenset()

@@ -117,7 +117,9 @@ class BoardDraft:
         periods = {row.period_id: (row.entity_id, month) for row in outdated if row.period_id is not None}
         ids = {row.entity_id for row in outdated}
         loaded = load_annotations(SnapshotScope(tuple(ids), periods, self.as_of), [annotation])
-        rows, revisions = merged_rows(self.rows, self.revisions, _annotated(outdated, annotation, loaded))
+        rows, revisions = merged_rows(
+            self.rows, self.revisions, _annotated(outdated, annotation, loaded, self.as_of)
+        )
         self.rows.update(rows)
         self.revisions.update(revisions)
         self._replace_until(loaded.until(rows.values()), ids)
@@ -166,12 +168,13 @@ class BoardDraft:
 
 
 def _annotated(
-    rows: Iterable[Row], annotation: RowAnnotation[object], loaded: LoadedAnnotations
+    rows: Iterable[Row], annotation: RowAnnotation[object], loaded: LoadedAnnotations, as_of: datetime
 ) -> Iterator[Row]:
     """The rows with their other annotations as they are and this one as loaded."""
     for row in rows:
         others = {key: value for key, value in row.annotations.items() if key is not annotation.key}
-        yield with_annotations(row, others | loaded.of(row.entity_id, row.period_id))
+        annotated = with_annotations(row, others | loaded.of(row.entity_id, row.period_id))
+        yield loaded.for_row(annotated, as_of)
 
 
 def merged_rows(

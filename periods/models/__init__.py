@@ -3,7 +3,14 @@
 from periods.models.deadline import AgreedDate, DeadlinePolicy, PeriodDeadline, PolicyVersion
 from periods.models.feed import ClaimedTick, News
 from periods.models.period import STATES, FiscalPeriod, NativeFacts, Remark, StateChange
-from periods.models.reading import ConnectionClock, PackedAttempts, ReadSpan, SyncAttempt, SyncGap
+from periods.models.reading import (
+    ConnectionClock,
+    PackedAttempts,
+    ReadAttempt,
+    ReadSpan,
+    SyncAttempt,
+    SyncGap,
+)
 
 __all__ = [
     "STATES",
@@ -17,6 +24,7 @@ __all__ = [
     "PackedAttempts",
     "PeriodDeadline",
     "PolicyVersion",
+    "ReadAttempt",
     "ReadSpan",
     "Remark",
     "StateChange",

@@ -105,7 +105,8 @@ class AgreedDate(models.Model):
 class PeriodDeadline(models.Model):
     """The deadline set for a period from `set_at` on, with its explanation; a newer row replaces it.
 
-    `extended`: an agreed date that ends later than the deadline by policy.
+    `extended`: an agreed date that ends later than the deadline by policy. `near_on` is the first day on which it is
+    at most two working days ahead by the entity's close calendar; null where that was not worked out.
     """
 
     period = models.ForeignKey(FiscalPeriod, on_delete=models.CASCADE, related_name="deadlines")
@@ -119,6 +120,7 @@ class PeriodDeadline(models.Model):
     set_at = models.DateTimeField()
     current = models.BooleanField(default=True)
     extended = models.BooleanField(default=False, db_default=False)
+    near_on = models.DateField(null=True)
 
     class Meta:
         constraints = [

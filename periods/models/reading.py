@@ -12,7 +12,7 @@ from closing.facts.readings import GapReason
 from entities.models import Connection, LegalEntity
 
 
-class SyncAttempt(models.Model):
+class ReadAttempt(models.Model):
     """One attempt to read a connection; its id, given at the start, is the fence: older readings never replace newer.
 
     `started_at` is the moment of the reading. While running it is the connection's lease, until `lease_until` (the
@@ -30,7 +30,7 @@ class SyncAttempt(models.Model):
 
     READ_OUTCOMES: ClassVar[list[str]] = [Outcome.OK.value, Outcome.PARTIAL.value]
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField()
@@ -42,6 +42,15 @@ class SyncAttempt(models.Model):
     words = models.TextField(blank=True)
     retry_at = models.DateTimeField(null=True)
     clock_skew_seconds = models.IntegerField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class SyncAttempt(ReadAttempt):
+    """One attempt to read the periods of a connection."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
 
     class Meta:
         indexes = [

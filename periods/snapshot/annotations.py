@@ -45,7 +45,7 @@ class RowAnnotation(Protocol[V]):
     """One kind of annotation.
 
     `per` says whether it belongs to an entity or to a period; `topic` is the kind of its events in the change feed;
-    `tables` are those that `load` reads.
+    `tables` are those that `load` reads. Where `weighed_by_row`, the value depends on the rest of the row as well.
     """
 
     @property
@@ -56,9 +56,14 @@ class RowAnnotation(Protocol[V]):
     def topic(self) -> str: ...
     @property
     def tables(self) -> frozenset[str]: ...
+    @property
+    def weighed_by_row(self) -> bool: ...
 
     def load(self, scope: SnapshotScope) -> Loaded[V]:
         """The values at the moment of the scope, in one statement whatever its size."""
+
+    def for_row(self, value: V, row: Row, as_of: datetime) -> V:
+        """The value as the rest of its row has it judged; called only where `weighed_by_row`."""
 
     def foreign(self, value: V) -> frozenset[int]:
         """The entities that a value speaks of besides its own."""
@@ -92,6 +97,15 @@ class LoadedAnnotations:
             if value is not None:
                 values[annotation.key] = value
         return values
+
+    def for_row(self, row: Row, as_of: datetime) -> Row:
+        """The row with those annotations weighed that depend on the rest of it."""
+        weighed = {
+            annotation.key: annotation.for_row(row.annotations[annotation.key], row, as_of)
+            for annotation, _ in self.loaded
+            if annotation.weighed_by_row and annotation.key in row.annotations
+        }
+        return with_annotations(row, {**row.annotations, **weighed}) if weighed else row
 
     def until(self, rows: Iterable[Row]) -> Until:
         """When the clock may change the annotations of these rows."""

@@ -283,7 +283,7 @@ def _row(
             because = "never read"
         else:
             because = f"the ERP lists no period for {month_and_year(month)}"
-        return Row(
+        row = Row(
             state=PeriodState.UNKNOWN if covering is None else PeriodState.NOT_STARTED,
             not_due=covering is not None,
             because=because,
@@ -297,6 +297,7 @@ def _row(
             annotations=annotations.of(entity.id, known.id if known is not None else None),
             **common,
         )
+        return annotations.for_row(row, as_of)
     # A period that the ERP no longer lists answers only where it lists none. If a 13-period calendar puts two periods
     # into one month, the one that has ended is shown before the running one; of two the one that holds the entity up.
     candidates_now = [one for one in judged if not one[0].vanished] or judged
@@ -317,7 +318,7 @@ def _row(
     )  # the newest, also if the facts alone changed
     if standing.stopped_early and state is not PeriodState.UNKNOWN:
         state, because = PeriodState.NOT_STARTED, f"stopped early: {because}"
-    return Row(
+    row = Row(
         state=state,
         because=because,
         native_facts=period.facts,
@@ -331,3 +332,4 @@ def _row(
         annotations=annotations.of(entity.id, period.id),
         **common,
     )
+    return annotations.for_row(row, as_of)

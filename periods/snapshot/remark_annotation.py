@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from closing.facts.period_remarks import CurrentRemarks, current_remarks
-from closing.scoreboard.row import REMARKS, AnnotationKey
+from closing.scoreboard.row import REMARKS, AnnotationKey, Row
 from periods.lookups import remarks_and_next
 from periods.snapshot.annotations import Loaded, SnapshotScope
 
@@ -22,10 +23,14 @@ class RemarkAnnotation:
             *("periods_agreeddate", "periods_fiscalperiod", "periods_perioddeadline"),  # late agreed dates
         }
     )
+    weighed_by_row: ClassVar[bool] = False
 
     def load(self, scope: SnapshotScope) -> Loaded[CurrentRemarks]:
         remarks, following = remarks_and_next(tuple(scope.periods), scope.as_of)
         return Loaded({pk: current_remarks(own) for pk, own in remarks.items()}, following)
+
+    def for_row(self, value: CurrentRemarks, row: Row, as_of: datetime) -> CurrentRemarks:
+        return value
 
     def foreign(self, value: CurrentRemarks) -> frozenset[int]:
         return frozenset()

@@ -12,7 +12,17 @@ from alerts.reason_words import REASON_WORDS
 from tests.guards.retired_words import RETIRED, literals, retired_words_in, seen_in_html
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("alerts", "board", "closeboard", "closing", "connectors", "entities", "infra", "periods")
+PRODUCT = (
+    "alerts",
+    "board",
+    "closeboard",
+    "closing",
+    "connectors",
+    "entities",
+    "infra",
+    "periods",
+    "worklist",
+)
 # Texts of the code that stay as they are, each with its reason.
 EXCEPTIONS = {
     **dict.fromkeys(REASON_WORDS, "rows store it as a key; alerts.reason_words shows other words"),

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import override_settings
 
-from closing.scoreboard.row import AnnotationKey
+from closing.scoreboard.row import AnnotationKey, Row
 from periods.snapshot.annotations import Loaded, SnapshotScope
 
 PATH = f"{__name__}.ImbalanceAnnotation"
@@ -51,6 +51,7 @@ class ImbalanceAnnotation:
     per: ClassVar[Literal["entity"]] = "entity"
     topic: ClassVar[str] = "pairs"
     tables: ClassVar[frozenset[str]] = frozenset({"tests_imbalance"})
+    weighed_by_row: ClassVar[bool] = False
 
     def load(self, scope: SnapshotScope) -> Loaded[Imbalance]:
         amounts: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -70,6 +71,9 @@ class ImbalanceAnnotation:
                     amounts[pk].append((counterparty, amount))
                     read_at[pk] = max(read_at.get(pk, at), at)
         return Loaded({pk: Imbalance(tuple(own), read_at[pk]) for pk, own in amounts.items()}, until)
+
+    def for_row(self, value: Imbalance, row: Row, as_of: datetime) -> Imbalance:
+        return value
 
     def foreign(self, value: Imbalance) -> frozenset[int]:
         return frozenset(counterparty for counterparty, _ in value.amounts)

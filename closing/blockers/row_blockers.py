@@ -1,0 +1,141 @@
+"""What is in the way of an entity's period, as the row of a board carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from closing.blockers.blocker_facts import BlockerFact, fresh_until
+from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.blocker_phrases import EntityNames
+from closing.blockers.blocker_policy import BlockerPolicy, weighed_period
+from closing.blockers.carried import CarriedMark
+from closing.blockers.entity_profile import EntityProfile
+from closing.blockers.rollup import BlockerCell, board_cell
+from closing.blockers.weighing import Blocker, weigh, without_counterparty
+from closing.blockers.work_cadence import work_interval
+from closing.calendar.instants import local_date, zone_named
+from closing.scoreboard.row import AnnotationKey, Row, is_closed
+
+
+@dataclass(frozen=True, slots=True)
+class DatedFact:
+    """A fact in force, and the moment of its last reading.
+
+    `partner` is the id of the other entity of an intercompany fact, `partner_near_on` the first day on which its
+    deadline is near.
+    """
+
+    fact: BlockerFact
+    read_at: datetime
+    partner: int | None = None
+    partner_near_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedBlocker:
+    """A blocker with the moment of its last reading, and whether that is too long ago to be shown as a fact."""
+
+    blocker: Blocker
+    read_at: datetime
+    fresh: bool
+    partner: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockerInputs:
+    """What the blockers of one period are weighed by, besides its row."""
+
+    facts: tuple[DatedFact, ...]
+    policy: BlockerPolicy
+    profile: EntityProfile
+    source: str
+    near_on: date | None
+    marks: tuple[tuple[BlockerKind, str, str | None, CarriedMark], ...] = ()
+    due: frozenset[tuple[BlockerKind, str]] = frozenset()
+    names: EntityNames | None = None
+
+    def marks_of(self, fact: BlockerFact) -> list[CarriedMark]:
+        """The marks of a fact's key."""
+        key = fact.kind, fact.part, fact.currency
+        return [mark for kind, part, currency, mark in self.marks if (kind, part, currency) == key]
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlockers:
+    """The blockers of one row, as weighed for it; `inputs` are kept to weigh them again when the row changes."""
+
+    inputs: BlockerInputs
+    blockers: tuple[DatedBlocker, ...] = ()
+
+    @property
+    def cell(self) -> BlockerCell:
+        """What the board has room for."""
+        return board_cell(dated.blocker for dated in self.blockers)
+
+
+def _content(value: RowBlockers) -> Hashable:
+    """Blockers without the ages of their readings; a stale one shows its age."""
+    return tuple(
+        (dated.blocker, dated.fresh, None if dated.fresh else dated.read_at) for dated in value.blockers
+    )
+
+
+BLOCKERS: AnnotationKey[RowBlockers] = AnnotationKey("blockers", _content)
+
+
+def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
+    """The blockers of a row at a moment; a row without a period has none."""
+    if row.span is None:
+        return replace(value, blockers=())
+    inputs = value.inputs
+    zone = zone_named(row.zone)
+    today = local_date(as_of, zone)
+    period = weighed_period(row.span, row.zone, row.state, row.because, row.deadline)
+    interval = work_interval(row.span.last, closed=is_closed(row), today=today)
+    blockers = []
+    for dated in inputs.facts:
+        near = any(day is not None and today >= day for day in (inputs.near_on, dated.partner_near_on))
+        blocker = weigh(
+            dated.fact,
+            period,
+            inputs.policy,
+            inputs.profile,
+            near=near,
+            due=(dated.fact.kind, dated.fact.part) in inputs.due,
+            as_of=as_of,
+            source=inputs.source,
+            marks=inputs.marks_of(dated.fact),
+            names=inputs.names,
+            viewer=row.code,
+        )
+        if blocker is not None:
+            fresh = as_of < fresh_until(dated.fact, dated.read_at, 2 * interval)
+            blockers.append(DatedBlocker(blocker, dated.read_at, fresh, dated.partner))
+    return replace(value, blockers=tuple(blockers))
+
+
+def partners(value: RowBlockers) -> frozenset[int]:
+    """The entities that the blockers speak of besides their own."""
+    return frozenset(dated.partner for dated in value.blockers if dated.partner is not None)
+
+
+def seen_by(value: RowBlockers, ids: frozenset[int]) -> RowBlockers:
+    """The blockers for a reader who sees only these entities: no partner's name, side or amount of any other."""
+    return replace(
+        value,
+        inputs=replace(value.inputs, facts=_visible(value.inputs.facts, ids)),
+        blockers=tuple(
+            dated if dated.partner is None or dated.partner in ids else _without_partner(dated)
+            for dated in value.blockers
+        ),
+    )
+
+
+def _visible(facts: Sequence[DatedFact], ids: frozenset[int]) -> tuple[DatedFact, ...]:
+    return tuple(dated for dated in facts if dated.partner is None or dated.partner in ids)
+
+
+def _without_partner(dated: DatedBlocker) -> DatedBlocker:
+    return replace(dated, blocker=without_counterparty(dated.blocker), partner=None)

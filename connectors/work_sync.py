@@ -1,0 +1,117 @@
+"""Reads the unfinished work of one connection, from the claim of an attempt to the record of its outcome."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Max
+
+from closing.blockers.work_readings import WorkReadResult
+from closing.calendar.days import DateSpan
+from connectors.registry import build_work_source, work_turns
+from connectors.sync import (
+    LEASE,
+    READ_BUDGET,
+    attempt_read,
+    clock_from,
+    retry_moment,
+    settings_for,
+    with_retries,
+)
+from connectors.work_source import WorkPeriod, WorkRef
+from entities.models import Connection, LegalEntity
+from periods.models import FiscalPeriod
+from periods.recording.attempts import AttemptResult, Outcome, begin_attempt_of
+from worklist.models import WorkAttempt
+from worklist.recording.work_store import WorkRecordingResult, record_work
+
+MONTHS_BACK = 13
+NEVER = datetime.min.replace(tzinfo=UTC)
+DAYS_AHEAD = timedelta(days=62)  # lines of the next period are work of that period, not undated
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSyncResult:
+    """The outcome of one read of work; `attempt` is None when another attempt held its lease."""
+
+    connection: str
+    attempt: WorkAttempt | None
+    changes: int = 0
+    gaps: int = 0
+
+
+def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = READ_BUDGET) -> WorkSyncResult:
+    """Read one turn of a connection's unfinished work as of a moment; the outcome is a row, never an exception.
+
+    The turn whose last good attempt is the oldest comes next. Raises OutOfOrderRead when the work was already read
+    for a later moment.
+    """
+    attempt = begin_attempt_of(WorkAttempt, connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
+    if attempt is None:
+        return WorkSyncResult(connection.name, None)
+    finished_at = clock_from(as_of)
+
+    def read_and_record() -> WorkRecordingResult:
+        source = build_work_source(settings_for(connection, budget))
+        attempt.turn = with_retries(lambda: _next_turn(connection.pk, work_turns()[connection.kind]))
+        with_retries(lambda: attempt.save(update_fields=["turn"]))
+        refs, days = with_retries(lambda: companies_to_read(connection.pk, as_of))
+        result = (
+            source.read_work(refs, days, as_of, turn=attempt.turn)
+            if refs
+            else WorkReadResult((), frozenset())
+        )
+        attempt_result = AttemptResult(
+            Outcome.PARTIAL if result.gaps else Outcome.OK,
+            finished_at(),
+            pages=result.pages,
+            rows=result.rows,
+            words=" ".join(dict.fromkeys(gap.words for gap in result.gaps)),
+            retry_at=retry_moment(result.retry_after, finished_at()),
+        )
+        return with_retries(lambda: record_work(attempt, result, days, attempt_result))
+
+    recorded = attempt_read(connection, attempt, as_of, finished_at, read_and_record)
+    attempt.refresh_from_db()
+    if recorded is None:
+        return WorkSyncResult(connection.name, attempt)
+    return WorkSyncResult(connection.name, attempt, recorded.changes, recorded.gaps)
+
+
+def companies_to_read(connection_id: int, as_of: datetime) -> tuple[list[WorkRef], DateSpan]:
+    """The companies of a connection with their periods of the last thirteen months, and the days of all of these."""
+    today = as_of.date()
+    first = (today - timedelta(days=31 * MONTHS_BACK)).replace(day=1)
+    periods: defaultdict[int, list[WorkPeriod]] = defaultdict(list)
+    rows = FiscalPeriod.objects.filter(
+        entity__connection=connection_id,
+        type="operating",
+        last_day__gte=first,
+        first_day__lte=today + DAYS_AHEAD,
+    )
+    for pk, entity, first_day, last_day, month in rows.order_by("first_day", "pk").values_list(
+        "pk", "entity", "first_day", "last_day", "reporting_month"
+    ):
+        periods[entity].append(WorkPeriod(pk, DateSpan(first_day, last_day), month))
+    entities = LegalEntity.objects.filter(connection=connection_id, pk__in=periods).order_by("pk")
+    refs = [
+        WorkRef(pk, code, erp_id, identity, tuple(periods[pk]))
+        for pk, code, erp_id, identity in entities.values_list("pk", "code", "erp_id", "erp_identity")
+    ]
+    spans = [one.span for own in periods.values() for one in own]
+    days = DateSpan(
+        min((span.first for span in spans), default=first), max((span.last for span in spans), default=today)
+    )
+    return refs, days
+
+
+def _next_turn(connection_id: int, turns: int) -> int:
+    last = dict(
+        WorkAttempt.objects.filter(connection=connection_id, outcome__in=WorkAttempt.READ_OUTCOMES)
+        .order_by()
+        .values_list("turn")
+        .annotate(last=Max("started_at"))
+    )
+    return min(range(turns), key=lambda turn: last.get(turn, NEVER))

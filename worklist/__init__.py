@@ -1,0 +1,1 @@
+"""Unfinished work of each entity: blockers read from the ERPs."""

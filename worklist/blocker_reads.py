@@ -1,0 +1,208 @@
+"""Reads what the blockers of many periods are weighed by, as known at a moment, in one statement."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from closing.blockers.blocker_facts import fresh_until
+from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.carried import CarriedMark
+from closing.blockers.row_blockers import BlockerInputs, DatedFact, RowBlockers
+from closing.blockers.work_cadence import CLOSING_INTERVAL, QUIET_INTERVAL
+from closing.calendar.days import ONE_DAY
+from closing.calendar.instants import local_date, start_of_day, zone_named
+from closing.facts.base import FACT_KINDS
+from entities.models import ancestor_paths
+from infra.fast_cursor import fast_cursor
+from periods.snapshot.annotations import Loaded
+from worklist.recording.fact_rows import fact_from_fields
+from worklist.weighing_policies import combined_policy, profile_of
+
+# A deadline without its near day: two weekdays before it.
+_NEAR_ON = """
+    SELECT coalesce(d.near_on, d.due_on - CASE extract(isodow FROM d.due_on) WHEN 1 THEN 4 WHEN 2 THEN 4 WHEN 7 THEN 3
+                                          ELSE 2 END)
+    FROM periods_perioddeadline d WHERE d.period_id = {period} AND d.set_at <= %(as_of)s
+    ORDER BY d.set_at DESC LIMIT 1
+"""
+_STATEMENT = f"""
+WITH shown AS MATERIALIZED (
+    SELECT * FROM unnest(%(periods)s::bigint[], %(entities)s::bigint[]) AS shown(period_id, entity_id)
+), held AS (
+    SELECT s.period_id AS row_id, r.partner_id AS other_id, r.partner_period_id AS other_period, r.*
+    FROM shown s JOIN worklist_blockerreading r ON r.period_id = s.period_id
+    UNION ALL
+    SELECT s.period_id, r.entity_id, r.period_id, r.*
+    FROM shown s JOIN worklist_blockerreading r ON r.partner_period_id = s.period_id
+), facts AS MATERIALIZED (
+    SELECT * FROM held
+    WHERE read_at <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s)
+      AND (count IS NULL OR count > 0 OR body ?| ARRAY['at_least', 'apart', 'doubt'] OR partner_id IS NOT NULL)
+), newest AS MATERIALIZED (
+    SELECT DISTINCT ON (a.connection_id, a.turn) a.connection_id, a.turn, a.started_at FROM worklist_workattempt a
+    WHERE a.outcome IN ('ok', 'partial') AND a.started_at <= %(as_of)s
+      AND a.connection_id IN (SELECT e.connection_id FROM entities_legalentity e
+                              WHERE e.id IN (SELECT entity_id FROM facts))
+    ORDER BY a.connection_id, a.turn, a.started_at DESC
+)
+SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS c, f.count::bigint AS n,
+       f.entity_id AS m, f.other_id AS o, f.amount, f.source_as_of AS at,
+       greatest(f.read_at, CASE WHEN w.last_read_at <= %(as_of)s THEN w.last_read_at ELSE newest.started_at END)
+           AS confirmed,
+       CASE WHEN f.other_id IS NOT NULL THEN ({_NEAR_ON.format(period="f.other_period")}) END AS day,
+       f.body
+FROM facts f
+LEFT JOIN LATERAL (
+    SELECT span.last_read_at, span.connection_id, span.turn FROM worklist_workspan span
+    WHERE span.entity_id = f.entity_id AND span.kind = f.kind AND span.part = f.part
+      AND span.first_read_at <= %(as_of)s AND f.attempt_id IS NOT NULL
+    ORDER BY span.first_read_at DESC LIMIT 1) w ON true
+LEFT JOIN newest ON newest.connection_id = w.connection_id AND newest.turn = w.turn
+UNION ALL
+SELECT 'near', s.period_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       ({_NEAR_ON.format(period="s.period_id")}), NULL
+FROM shown s WHERE s.period_id IN (SELECT row_id FROM facts)
+UNION ALL
+SELECT 'mark', i.period_id, i.kind, i.part, i.currency, i.units::bigint, NULL, NULL, i.amount, NULL, NULL, i.until,
+       jsonb_build_array(i.item, i.reason, person.name)
+FROM worklist_carrieditem i JOIN entities_person person ON person.id = i.by_id
+WHERE i.period_id IN (SELECT row_id FROM facts) AND i.at <= %(as_of)s
+  AND (i.ended_at IS NULL OR i.ended_at > %(as_of)s)
+UNION ALL
+SELECT 'entity', e.id, e.code, e.name, g.path, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       jsonb_build_array(e.zone, c.kind)
+FROM entities_legalentity e JOIN entities_group g ON g.id = e.group_id
+LEFT JOIN entities_connection c ON c.id = e.connection_id
+WHERE e.id IN (SELECT entity_id FROM shown) OR e.id IN (SELECT other_id FROM facts)
+UNION ALL
+SELECT * FROM (SELECT DISTINCT ON (p.entity_id) 'profile', p.entity_id, NULL, NULL, NULL, NULL::bigint, NULL::bigint,
+       NULL::bigint, NULL::numeric, NULL::timestamptz, NULL::timestamptz, NULL::date, p.body
+    FROM worklist_profileversion p WHERE p.entity_id IN (SELECT entity_id FROM shown) AND p.set_at <= %(as_of)s
+    ORDER BY p.entity_id, p.set_at DESC) profiles
+UNION ALL
+SELECT * FROM (SELECT DISTINCT ON (p.group_id, p.entity_id) 'policy', p.entity_id, g.path, NULL, NULL, NULL::bigint,
+       NULL::bigint, NULL::bigint, NULL::numeric, NULL::timestamptz, NULL::timestamptz, NULL::date, p.body
+    FROM worklist_blockerpolicyversion p LEFT JOIN entities_group g ON g.id = p.group_id WHERE p.set_at <= %(as_of)s
+    ORDER BY p.group_id, p.entity_id, p.set_at DESC) policies
+"""  # noqa: S608 - words of our own
+
+
+class _Record(NamedTuple):
+    """One row of the statement; `tag` says what the other columns hold."""
+
+    tag: str
+    owner: int
+    a: str
+    b: str
+    c: str
+    n: int | None
+    m: int
+    o: int | None
+    amount: Decimal | None
+    at: datetime | None
+    confirmed: datetime
+    day: date | None
+    json: str | None
+
+    @property
+    def body(self) -> Any:
+        """The JSON of the record."""
+        return None if self.json is None else json.loads(self.json)
+
+
+@dataclass(slots=True)
+class _Read:
+    """The records of one statement, by what they are of."""
+
+    facts: dict[int, list[DatedFact]] = field(default_factory=lambda: defaultdict(list))
+    near: dict[int, date | None] = field(default_factory=dict)
+    marks: dict[int, list[tuple[BlockerKind, str, str | None, CarriedMark]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    entities: dict[int, _Record] = field(default_factory=dict)
+    profiles: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    of_group: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    of_entity: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    def add(self, record: _Record) -> None:
+        """Sort one record in."""
+        match record.tag:
+            case "fact":
+                fact = fact_from_fields(
+                    (record.m, record.owner, record.a, record.b, record.c),
+                    count=record.n,
+                    amount=record.amount,
+                    body=record.body,
+                    source_as_of=record.at,
+                    read_at=record.confirmed,
+                )
+                dated = DatedFact(fact, record.confirmed, record.o, record.day)
+                self.facts[record.owner].append(dated)
+            case "near":
+                self.near[record.owner] = record.day
+            case "mark":
+                item, reason, by = record.body
+                assert record.n is not None and record.day is not None  # noqa: PT018 - columns that are never null
+                mark = CarriedMark(item, record.n, record.amount, record.day, reason, by)
+                key = BlockerKind(record.a), record.b, record.c or None
+                self.marks[record.owner].append((*key, mark))
+            case "entity":
+                self.entities[record.owner] = record
+            case "profile":
+                self.profiles[record.owner] = record.body
+            case "policy" if not record.owner:
+                self.of_group[record.a] = record.body
+            case "policy":
+                self.of_entity[record.owner] = record.body
+
+
+def read_blockers(periods: Mapping[int, tuple[int, date]], as_of: datetime) -> Loaded[RowBlockers]:
+    """The facts of these periods (id: entity, month) with what they are weighed by, and when the clock changes it.
+
+    A fact that says "none left", without a doubt, is not among them. Work of no period is not either.
+    """
+    entities = [entity for entity, _ in periods.values()]
+    read = _Read()
+    with fast_cursor() as cursor:
+        cursor.execute(_STATEMENT, {"periods": list(periods), "entities": entities, "as_of": as_of})
+        for row in cursor.fetchall():
+            read.add(_Record._make(row))
+    names = {record.a: record.b for record in read.entities.values()}
+    values: dict[int, RowBlockers] = {}
+    until: dict[int, datetime] = {}
+    for period, facts in read.facts.items():
+        entity_id = periods[period][0]
+        entity = read.entities[entity_id]
+        zone, kind = entity.body
+        own = read.of_entity.get(entity_id)
+        above = [read.of_group[path] for path in ancestor_paths(entity.c) if path in read.of_group]
+        inputs = BlockerInputs(
+            facts=tuple(facts),
+            policy=combined_policy([*above, *([own] if own is not None else [])]),
+            profile=profile_of(read.profiles.get(entity_id)),
+            source=FACT_KINDS[kind].label if kind in FACT_KINDS else kind or "The source",
+            near_on=read.near.get(period),
+            marks=tuple(read.marks.get(period, ())),
+            names=names,
+        )
+        values[period] = RowBlockers(inputs)
+        until[period] = _until(facts, zone, as_of)
+    return Loaded(values, until)
+
+
+def _until(facts: list[DatedFact], zone: str, as_of: datetime) -> datetime:
+    """The next local midnight, or the moment at which a fact is too old, by either cadence."""
+    tz = zone_named(zone)
+    moments = [start_of_day(local_date(as_of, tz) + ONE_DAY, tz)]
+    for dated in facts:
+        moments += [
+            fresh_until(dated.fact, dated.read_at, 2 * interval)
+            for interval in (CLOSING_INTERVAL, QUIET_INTERVAL)
+        ]
+    return min(moment for moment in moments if moment > as_of).astimezone(UTC)

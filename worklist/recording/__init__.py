@@ -1,0 +1,1 @@
+"""Stores what was read of unfinished work; the one place where blocker readings are written."""
