@@ -87,7 +87,7 @@ KINDS: Mapping[BlockerKind, KindSpec] = {
     ),
     BlockerKind.LATE_INVOICES: KindSpec("late invoices", CountedUnit.DOCUMENTS, "to post later"),
     BlockerKind.SUBLEDGER_NOT_TRANSFERRED: KindSpec(
-        "vouchers not transferred to the ledger",
+        "subledger transfers",
         CountedUnit.VOUCHERS,
         "not transferred to the ledger",
         left_behind=True,
@@ -104,7 +104,7 @@ KINDS: Mapping[BlockerKind, KindSpec] = {
         "inventory periods", CountedUnit.RUN, "missing", needs=ProfileFeature.INVENTORY
     ),
     BlockerKind.COSTS_NOT_ADJUSTED: KindSpec(
-        "costs not adjusted",
+        "cost adjustments",
         CountedUnit.ENTRIES,
         "not adjusted",
         "cost",

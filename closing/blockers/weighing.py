@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from closing.blockers import blocker_phrases as phrases
 from closing.blockers.blocker_facts import CANNOT_COMPARE, BlockerFact
-from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit, excluded_because, shown_as
+from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit, excluded_because, noun, shown_as
 from closing.blockers.blocker_phrases import EntityNames
 from closing.blockers.blocker_policy import BlockerPolicy, KindTracking, WeighedPeriod
 from closing.blockers.carried import CarriedMark, CarriedUnits, carried_of, carried_phrases
@@ -257,6 +257,9 @@ def _short(case: _Case, rule: int, because: str, viewer: str) -> str:
         return f"{pair} {phrases.money(fact.amount, fact.currency)}"
     if fact.kind is BlockerKind.INVENTORY_NOT_CLOSED:
         return "inventory close missing"
+    if fact.kind is BlockerKind.LATE_INVOICES:
+        at_least = "at least " if fact.at_least else ""
+        return f"{at_least}{case.count:,} late {noun(fact.kind, fact.part, fact.unit, case.count)}"
     left = phrases.remaining(fact, case.count, case.period)
     return left.replace(KINDS[fact.kind].ending, "left behind") if rule == _LEFT_BEHIND else left
 

@@ -346,6 +346,9 @@ def test_golden_lines_and_documents(
         (EU_DTC_LINES, HELD, "61 lines left behind"),
         (CLOSED_THROUGH_APRIL, MAY_PERIOD, "inventory close missing"),
         (fact(K.INVENTORY_NOT_CLOSED, None), MAY_PERIOD, "inventory periods not readable"),
+        (fact(K.COSTS_NOT_ADJUSTED, None), MAY_PERIOD, "cost adjustments not readable"),
+        (fact(K.LATE_INVOICES, 12), MAY_PERIOD, "12 late invoices"),
+        (fact(K.LATE_INVOICES, 1, at_least=True), MAY_PERIOD, "at least 1 late invoice"),
         (fact(K.UNPOSTED_JOURNALS, 0, at_least=True), MAY_PERIOD, "unposted journal lines: none seen"),
     ],
 )
