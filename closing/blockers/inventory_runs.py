@@ -102,15 +102,19 @@ def closed_through(
     return closes[-1].through if closes else None
 
 
-def reversal_chain(runs: Iterable[InventoryRun], through: date) -> list[date]:
+def reversal_chain(
+    runs: Iterable[InventoryRun], through: date, order: ReversalOrder = ReversalOrder.LAST_ONLY
+) -> list[date]:
     """The closes to reverse, the last first, to undo the one through a day; empty if none stands there."""
-    days = [close.through for close in standing_closes(runs)]
+    days = [close.through for close in standing_closes(runs, order)]
     return sorted((day for day in days if day >= through), reverse=True) if through in days else []
 
 
-def can_be_reversed(runs: Iterable[InventoryRun], through: date) -> bool:
+def can_be_reversed(
+    runs: Iterable[InventoryRun], through: date, order: ReversalOrder = ReversalOrder.LAST_ONLY
+) -> bool:
     """Whether the close through a day is the last: the only one for which a page offers a reversal."""
-    return reversal_chain(runs, through) == [through]
+    return reversal_chain(runs, through, order) == [through]
 
 
 def reversal_phrase(runs: Iterable[InventoryRun], through: date, order: ReversalOrder) -> str:
@@ -118,7 +122,7 @@ def reversal_phrase(runs: Iterable[InventoryRun], through: date, order: Reversal
 
     "to reverse May: May" for the last one. Empty if no close through the day stands.
     """
-    chain = reversal_chain(runs, through)
+    chain = reversal_chain(runs, through, order)
     if not chain:
         return ""
     names = [_close_name(day, with_year=chain[0].year != chain[-1].year) for day in chain]
@@ -138,7 +142,7 @@ def reversal_refusal(
     earlier = list(runs)
     if reversal.reverses is None:
         return ""
-    chain = reversal_chain(earlier, reversal.reverses)
+    chain = reversal_chain(earlier, reversal.reverses, order)
     if not chain:
         return f"no inventory close through {full_date(reversal.reverses)} is on record"
     if len(chain) > 1 and order is ReversalOrder.LAST_ONLY:

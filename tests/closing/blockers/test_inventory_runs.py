@@ -148,6 +148,9 @@ def test_reopening_a_period_of_business_central_reopens_all_later_ones() -> None
         "reopening May reopens no other period",
         "",
     ]
+    reopened = [*THREE, reverse(APRIL)]
+    assert reversal_refusal(reopened, reverse(END_OF_MAY), REOPENS_LATER) != ""
+    assert can_be_reversed(reopened, MARCH, REOPENS_LATER)
     four = [*THREE, close(JUNE)]
     assert (
         reversal_phrase(four, MARCH, REOPENS_LATER) == "reopening March reopens April, May and June as well"
