@@ -146,7 +146,7 @@ class WorkTally:
             apart=dict(Counter(word for item in items for word in item.apart)),
             doubt=covered.doubt,
             coverage=covered.sets,
-            ids=named if len(named) <= MAX_IDS else (),
+            ids=named[:MAX_IDS],
             items=tuple(_row(item) for item in items[:MAX_ITEMS]),
         )
 
