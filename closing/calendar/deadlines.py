@@ -142,7 +142,7 @@ def deadline_for(
             due_on, how, label = rule.on, "agreed date", "agreed"
             beside = f", agreed by {rule.agreed_by}" if rule.agreed_by else ""
             beside += f" ({rule.reason})" if rule.reason else ""
-    at = f", {_clock(cut_off, zone)}" if cut_off is not None else ""
+    at = f", {time_in_zone(cut_off, zone)}" if cut_off is not None else ""
     return Deadline(due_on, zone, cut_off, label, f"{how}: {weekday_and_date(due_on)}{at}{beside}")
 
 
@@ -186,11 +186,14 @@ def _count_workdays(
     base = f"working day 1 = {day_one}" if first_is else f"counting from day zero ({day_one} = 0)"
     chosen = f" with {categories_phrase(calendar.categories)}" if calendar.categories else ""
     how = f"{which} after {weekday_and_date(last)}{kind}, {calendar.name} calendar{chosen}, {base}"
-    return due_on, how, _passed_over(last, due_on, calendar) + _not_settled(last, due_on, calendar)
+    return due_on, how, days_passed_over(last, due_on, calendar) + _not_settled(last, due_on, calendar)
 
 
-def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
-    """In words the weekdays not counted and the weekend days counted, since a reader would count weekdays."""
+def days_passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
+    """In words the weekdays not counted and the weekend days counted, since a reader would count weekdays.
+
+    Of the days after `last` up to `due_on`; empty where a reader counts right.
+    """
     skipped, extra = [], []
     day = last
     while day < due_on:
@@ -201,8 +204,8 @@ def _passed_over(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
                 extra.append(weekday_and_day(day))
         elif not weekend and day in calendar.days_off:
             skipped.append(f"{weekday_and_day(day)} {calendar.days_off[day] or 'day off'}")
-    notes = [f"{_listed(skipped)} not counted"] if skipped else []
-    notes += [f"{_listed(extra)} counted as worked"] if extra else []
+    notes = [f"{join_with_and(skipped)} not counted"] if skipped else []
+    notes += [f"{join_with_and(extra)} counted as worked"] if extra else []
     return f" ({'; '.join(notes)})" if notes else ""
 
 
@@ -222,17 +225,18 @@ def _not_settled(last: date, due_on: date, calendar: WorkdayCalendar) -> str:
         feast = calendar.days_off.get(day, "").split(" (")[0] or "a holiday"
         notes.append(f"; {feast}, {weekday_and_day(day)}, is an estimate, so this may move")
     elif estimated:
-        years_named = _listed(sorted({str(day.year) for day in estimated}))
+        years_named = join_with_and(sorted({str(day.year) for day in estimated}))
         notes.append(f"; religious dates of {years_named} are estimates")
     return "".join(notes)
 
 
 def categories_phrase(categories: Sequence[str]) -> str:
     """Categories of holidays in words: "public and bank holidays"."""
-    return f"{_listed([name.replace('_', ' ') for name in categories])} holidays"
+    return f"{join_with_and([name.replace('_', ' ') for name in categories])} holidays"
 
 
-def _listed(items: list[str]) -> str:
+def join_with_and(items: Sequence[str]) -> str:
+    """One or more items in words: "a", "a and b", "a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
@@ -245,6 +249,7 @@ def _day_of_month(day: int, last: date, month: date) -> date:
     return due_on
 
 
-def _clock(at: time, zone: str) -> str:
+def time_in_zone(at: time, zone: str) -> str:
+    """A time of day with the city of its zone: "12:00 London time"."""
     text = f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
     return f"{text} {city(zone)} time" if "/" in zone else f"{text} {zone}"

@@ -60,6 +60,22 @@ class WorkdayCalendar:
             n -= self.is_workday(day)
         return day
 
+    def nth_workday_before(self, day: date, n: int) -> date:
+        """The nth working day before a day, where n = 1 is the last one before it.
+
+        Raises ValueError when n is below 1 and CalendarUncovered when the count reaches a year without data.
+        """
+        if n < 1:
+            raise ValueError(f"there is no working day number {n} before a day; the last one is number 1")
+        while n:
+            day -= ONE_DAY
+            n -= self.is_workday(day)
+        return day
+
+    def last_workday_upto(self, day: date) -> date:
+        """The day itself if it is worked, else the last working day before it; raises CalendarUncovered."""
+        return day if self.is_workday(day) else self.nth_workday_before(day, 1)
+
     def workdays_between(self, after: date, upto: date) -> int:
         """Working days d with after < d <= upto (0 when upto <= after).
 
