@@ -1,0 +1,72 @@
+"""Templates of close tasks as rows for CSV, Excel and the Microsoft workspace (08-blockers-and-tasks 9.3)."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from closing.close_tasks.task_templates import TaskTemplate
+from closing.close_tasks.template_cells import (
+    applies_if_cell,
+    check_cell,
+    depends_on_cell,
+    erp_cell,
+    offset_cells,
+    seconds_after_midnight,
+)
+from closing.close_tasks.template_rows import COLUMNS, WORKSPACE_COLUMNS
+
+
+def template_table(template: TaskTemplate) -> list[list[str]]:
+    """A template as a header and rows of `COLUMNS`, which `templates_of_rows` reads back unchanged."""
+    return [list(COLUMNS), *(_cells(template, line) for line in range(len(template.tasks)))]
+
+
+def template_csv(template: TaskTemplate) -> str:
+    """A template as the text of a CSV file with a header."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(template_table(template))
+    return out.getvalue()
+
+
+def workspace_records(template: TaskTemplate) -> list[dict[str, object]]:
+    """A template as records of `PeriodCloseTemplateTasks`, which has no dependencies, checks and sign-offs."""
+    records = []
+    for line, cells in enumerate(template_table(template)[1:]):
+        record: dict[str, object] = dict(zip(COLUMNS, cells, strict=True))
+        due = template.tasks[line].due
+        record |= {
+            "LineNumber": line + 1,
+            "TargetDaysFromProjectComplete": due.days,
+            "DueTime": seconds_after_midnight(due.at),
+            "CompanySelection": ", ".join(sorted(template.tasks[line].applies_if.entities)),
+        }
+        records.append({name: record[name] for name in WORKSPACE_COLUMNS})
+    return records
+
+
+def _cells(template: TaskTemplate, line: int) -> list[str]:
+    task = template.tasks[line]
+    days, day_kind, at = offset_cells(task.due)
+    cells = {
+        "Template": template.name,
+        "LineNumber": str(line + 1),
+        "Task": task.title,
+        "Area": ", ".join(task.areas),
+        "ClosingRole": task.owner_role,
+        "TargetDaysFromProjectComplete": days,
+        "DueTime": at,
+        "TaskLink": task.link.target if task.link else "",
+        "TaskLinkType": task.link.kind if task.link else "",
+        "DependsOn": depends_on_cell(task.depends_on),
+        "Code": task.code,
+        "Level": task.level,
+        "Erp": erp_cell(task.erp),
+        "AppliesIf": applies_if_cell(task.applies_if),
+        "DayKind": day_kind,
+        "ErpCheck": check_cell(task.check),
+        "SignOff": "yes" if task.sign_off else "",
+        "ReviewerRole": task.reviewer_role,
+        "Hint": task.hint,
+    }
+    return [cells.get(name, "") for name in COLUMNS]

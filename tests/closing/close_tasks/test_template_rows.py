@@ -1,0 +1,383 @@
+"""Rows of the Microsoft workspace, CSV and sheets become templates, with problems row by row, and back (08 9.3)."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from closing.close_tasks.due_offsets import DueOffset
+from closing.close_tasks.erp_checks import DOCUMENT_PARTS, WORK_NOUNS, ErpCheck, ErpState, WorkCheck
+from closing.close_tasks.task_templates import (
+    ELIMINATION_ROLES,
+    ENTITY_ROLES,
+    PROFILE_FLAGS,
+    AppliesIf,
+    DependsOn,
+    ErpRule,
+    LinkKind,
+    Reach,
+    TaskLevel,
+    TaskLink,
+    TaskTemplate,
+    TemplateKind,
+    TemplateTask,
+)
+from closing.close_tasks.template_cells import (
+    ERPS,
+    applies_if_cell,
+    check_cell,
+    depends_on_cell,
+    erp_cell,
+    parse_applies_if,
+    parse_check,
+    parse_depends_on,
+    parse_erp_rule,
+    parse_offset,
+)
+from closing.close_tasks.template_export import template_csv, template_table, workspace_records
+from closing.close_tasks.template_rows import (
+    WORKSPACE_COLUMNS,
+    ImportedTemplate,
+    RowProblem,
+    rows_of_csv,
+    rows_of_table,
+    rows_of_workspace,
+    templates_of_rows,
+)
+from tests.closing.close_tasks.task_builders import row, standard_codes, standard_templates, template
+
+
+def _read(text: str, **options: object) -> ImportedTemplate:
+    (imported,) = templates_of_rows(rows_of_csv(text), **options)  # type: ignore[arg-type]
+    return imported
+
+
+WORKSPACE = [
+    {
+        "@odata.etag": "W/1",
+        "Template": "Month end",
+        "LineNumber": 2.0,
+        "Task": "Post all vendor invoices",
+        "Area": "Accounts payable",
+        "ClosingRole": "AP clerk",
+        "CompanySelection": "USMF; GBSI",
+        "TargetDaysFromProjectComplete": 2,
+        "DueTime": 43200,
+        "TaskLink": "VendInvoiceWorkspace",
+        "TaskLinkType": "MenuItem",
+    },
+    {
+        "Template": "Month end",
+        "LineNumber": 1.0,
+        "Task": "Open the next period",
+        "Area": "",
+        "ClosingRole": None,
+        "CompanySelection": "All",
+        "TargetDaysFromProjectComplete": -2,
+        "DueTime": 0,
+        "TaskLink": "https://wiki.example.com/open",
+        "TaskLinkType": "Url",
+    },
+    {
+        "Template": "Year end",
+        "LineNumber": 1.0,
+        "Task": "Count",
+        "TargetDaysFromProjectComplete": 0,
+        "DueTime": 0,
+    },
+]
+
+
+def test_rows_of_the_workspace_become_templates() -> None:
+    month, year = templates_of_rows(rows_of_workspace(WORKSPACE), allowed_hosts={"example.com"})
+    assert (month.name, year.name, month.problems) == ("Month end", "Year end", ())
+    opened, posted = month.tasks
+    assert (opened.code, opened.due, opened.applies_if) == (
+        "open-the-next-period",
+        DueOffset(-2),
+        AppliesIf(),
+    )
+    assert opened.link == TaskLink(LinkKind.URL, "https://wiki.example.com/open")
+    assert posted == TemplateTask(
+        code="post-all-vendor-invoices",
+        title="Post all vendor invoices",
+        due=DueOffset(2, at=time(12)),
+        areas=("Accounts payable",),
+        applies_if=AppliesIf(entities=frozenset({"USMF", "GBSI"})),
+        owner_role="AP clerk",
+        link=TaskLink(LinkKind.MENU_ITEM, "VendInvoiceWorkspace"),
+    )
+
+
+def test_companies_of_the_workspace_become_entities_or_a_problem() -> None:
+    month, _ = templates_of_rows(
+        rows_of_workspace(WORKSPACE),
+        allowed_hosts={"example.com"},
+        entity_codes={"usmf": "US1", "gbsi": "GB1"},
+    )
+    assert month.tasks[1].applies_if.entities == {"US1", "GB1"}
+    month, _ = templates_of_rows(rows_of_workspace(WORKSPACE), entity_codes={"usmf": "US1"})
+    assert RowProblem(2, "AppliesIf", "no entity has the company GBSI") in month.problems
+
+
+def test_a_template_goes_back_to_the_workspace_as_it_came() -> None:
+    month, _ = templates_of_rows(rows_of_workspace(WORKSPACE))
+    records = workspace_records(month.as_template(TemplateKind.MONTH, 1))
+    assert [tuple(record) for record in records] == [WORKSPACE_COLUMNS] * 2
+    (again,) = templates_of_rows(rows_of_workspace(records))
+    assert again.tasks == month.tasks
+    assert records[1]["DueTime"] == 43200
+
+
+@pytest.mark.parametrize("kind", ["month", "quarter", "year"])
+def test_a_standard_template_is_read_back_from_its_own_export(kind: str) -> None:
+    known: TaskTemplate = getattr(standard_templates(), kind)
+    read = _read(template_csv(known), other_codes=standard_codes())
+    assert (read.name, read.tasks, read.problems) == (known.name, known.tasks, ())
+    (sheet,) = templates_of_rows(rows_of_table(template_table(known)), other_codes=standard_codes())
+    assert sheet == read
+
+
+def test_columns_are_found_by_name_in_any_order_and_with_semicolons() -> None:
+    read = _read(
+        "\ufefftask;Target Days From Project Complete;due time;depends on\r\nClose;3;9:30;\r\n\r\nSign;4;;close\r\n"
+    )
+    assert [(task.code, task.due) for task in read.tasks] == [
+        ("close", DueOffset(3, at=time(9, 30))),
+        ("sign", DueOffset(4)),
+    ]
+    assert read.tasks[1].depends_on == (DependsOn("close"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "names no column Task and no column TargetDays"),
+        ("Task\n", "names no column TargetDays"),
+        ("Task,TargetDaysFromProjectComplete,Colour\n", 'no column "Colour"'),
+        ("Task,Task,TargetDaysFromProjectComplete\n", "the column Task more than once"),
+        ("Task,TargetDaysFromProjectComplete\n" + "A,1\n" * 501, "at most 500 rows, not 501"),
+    ],
+)
+def test_a_file_that_is_no_template_is_refused(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        rows_of_csv(text)
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "words"),
+    [
+        ({"Task": ""}, "Task", "write what is to be done"),
+        ({"Task": "x" * 201}, "Task", "at most 200 characters, not 201"),
+        ({"Code": "A B"}, "Code", 'write a code with small letters, digits and hyphens, like "ap-post", not "A B"'),
+        (
+            {"TargetDaysFromProjectComplete": "soon"},
+            "TargetDaysFromProjectComplete",
+            'write days from period end as a whole number like 3, 0 or -2, not "soon"',
+        ),
+        (
+            {"TargetDaysFromProjectComplete": "999"},
+            "TargetDaysFromProjectComplete",
+            "a task is due at most 366 days from period end, not 999",
+        ),
+        (
+            {"DueTime": "25:00"},
+            "TargetDaysFromProjectComplete",
+            'write a time of day like 12:00, or seconds after midnight, not "25:00"',
+        ),
+        (
+            {"DueTime": "86400"},
+            "TargetDaysFromProjectComplete",
+            'write a time of day like 12:00, or seconds after midnight, not "86400"',
+        ),
+        ({"DayKind": "lunar"}, "TargetDaysFromProjectComplete", 'days are "working" or "calendar", not "lunar"'),
+        ({"Level": "team"}, "Level", 'a task is of an "entity" or of the "group", not "team"'),
+        ({"Erp": "SAP"}, "Erp", 'there is no ERP "SAP"; there are: F&O, BC, Odoo, ERPNext, NetSuite, Xero'),
+        (
+            {"Erp": "F&O, not BC"},
+            "Erp",
+            'name the ERPs that have the task, or those that do not, not both: "F&O, not BC"',
+        ),
+        ({"DependsOn": "nowhere"}, "DependsOn", "it waits for nowhere, and no row with that code can be taken"),
+        ({"SignOff": "perhaps"}, "SignOff", 'write "yes" or nothing, not "perhaps"'),
+        ({"TaskLink": "http://wiki.example.com"}, "TaskLink", 'a link begins with https:// and a host, not "http://wiki.example.com"'),
+        (
+            {"TaskLink": "js:x", "TaskLinkType": "Url"},
+            "TaskLink",
+            'a link begins with https:// and a host, not "js:x"',
+        ),
+        (
+            {"TaskLink": "https://evil.example.org/?example.com"},
+            "TaskLink",
+            "links to evil.example.org are not allowed: an administrator adds the host to the allow-list",
+        ),
+        (
+            {"TaskLink": "https://notexample.com"},
+            "TaskLink",
+            "links to notexample.com are not allowed: an administrator adds the host to the allow-list",
+        ),
+        ({"TaskLink": "x", "TaskLinkType": "Fax"}, "TaskLink", 'a link is a "MenuItem" or a "Url", not "Fax"'),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_taken_says_why_and_the_others_are_taken(
+    cells: dict[str, str], column: str, words: str
+) -> None:
+    good = {"Task": "Good", "TargetDaysFromProjectComplete": "1"}
+    bad = {"Task": "Bad", "TargetDaysFromProjectComplete": "1"} | cells
+    header = list(good | bad)
+    table = [header, *([each.get(name, "") for name in header] for each in (good, bad))]
+    (read,) = templates_of_rows(rows_of_table(table), allowed_hosts={"example.com"})
+    assert read.problems == (RowProblem(3, column, words),)
+    assert [task.code for task in read.tasks] == ["good"]
+    with pytest.raises(ValueError, match="1 row of Imported cannot be taken"):
+        read.as_template(TemplateKind.MONTH, 1)
+    assert read.as_template(TemplateKind.MONTH, 1, good_ones_only=True).tasks == read.tasks
+
+
+def test_unknown_words_of_a_profile_and_of_a_check_list_the_known_ones() -> None:
+    with pytest.raises(
+        ValueError, match='"stock" is no role and no part of a profile; there are: consolidation, '
+    ):
+        parse_applies_if("stock")
+    with pytest.raises(ValueError, match='"everything" is no ERP check; there are: unposted_journals, '):
+        parse_check("everything")
+
+
+def test_the_second_row_of_one_code_is_refused_and_titles_that_repeat_are_numbered() -> None:
+    read = _read("Code,Task,TargetDaysFromProjectComplete\na,One,1\na,Two,1\n,Close,1\n,Close,2\n")
+    assert read.problems == (RowProblem(3, "Code", "the code a stands in an earlier row"),)
+    assert [task.code for task in read.tasks] == ["a", "close", "close-2"]
+
+
+def test_a_row_that_waits_for_one_that_is_refused_is_refused_too() -> None:
+    read = _read(
+        "Code,Task,TargetDaysFromProjectComplete,DependsOn\na,A,never,\nb,B,1,a\nc,C,1,b\nd,D,1,\ne,E,1,d\n"
+    )
+    assert [(problem.line, problem.column) for problem in read.problems] == [
+        (2, "TargetDaysFromProjectComplete"),
+        (3, "DependsOn"),
+        (4, "DependsOn"),
+    ]
+    assert [task.code for task in read.tasks] == ["d", "e"]
+
+
+def test_rows_that_wait_for_each_other_are_refused() -> None:
+    read = _read(
+        "Code,Task,TargetDaysFromProjectComplete,DependsOn\na,A,1,c\nb,B,1,a\nc,C,1,b of all\nd,D,1,\n"
+    )
+    assert {problem.words for problem in read.problems} == {
+        "it waits for itself, through the tasks it waits for"
+    }
+    assert [task.code for task in read.tasks] == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("", AppliesIf()),
+        ("inventory", AppliesIf(needs=frozenset({"inventory"}))),
+        ("Foreign Currency, VAT", AppliesIf(needs=frozenset({"foreign_currency", "vat"}))),
+        ("dormant", AppliesIf(frozenset({"dormant"}))),
+        ("also dormant", AppliesIf(frozenset({"operating", "holding", "dormant"}))),
+        ("elimination", AppliesIf(ELIMINATION_ROLES)),
+        ("elimination only", AppliesIf(frozenset({"elimination"}))),
+        ("operating", AppliesIf(frozenset({"operating"}))),
+        ("entity UKRT, group EMEA", AppliesIf(entities=frozenset({"UKRT"}), groups=frozenset({"EMEA"}))),
+    ],
+)
+def test_what_a_task_applies_to(text: str, rule: AppliesIf) -> None:
+    assert parse_applies_if(text) == rule
+    assert parse_applies_if(applies_if_cell(rule)) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "dependencies"),
+    [
+        ("gl-post, bank", [("gl-post", Reach.SAME), ("bank", Reach.SAME)]),
+        ("hold of all, elim of all", [("hold", Reach.ALL), ("elim", Reach.ALL)]),
+        ("of partners: ic-inv, gl-post", [("ic-inv", Reach.PARTNERS), ("gl-post", Reach.PARTNERS)]),
+        ("a; of partners: b; of all: c", [("a", Reach.SAME), ("b", Reach.PARTNERS), ("c", Reach.ALL)]),
+    ],
+)
+def test_dependencies(text: str, dependencies: list[tuple[str, Reach]]) -> None:
+    read = parse_depends_on(text)
+    assert [(each.code, each.reach) for each in read] == dependencies
+    assert parse_depends_on(depends_on_cell(read)) == read
+
+
+def test_an_invoice_check_takes_the_credit_memos_of_its_side_with_it() -> None:
+    check = parse_check("vendor_invoices")
+    assert check.names("unposted_documents", "vendor_memos")
+    assert not check.names("unposted_documents", "customer_memos")
+    assert not check.names("unposted_journals", "")
+    assert parse_check("unposted_documents").names("unposted_documents", "vendor_memos")
+
+
+@pytest.mark.parametrize("check", [WorkCheck("rain"), WorkCheck("unposted_journals", "vendor_invoices")])
+def test_an_unknown_check_is_refused(check: WorkCheck) -> None:
+    with pytest.raises(ValueError, match=r"there is no kind|has no part"):
+        ErpCheck((check,))
+
+
+def test_two_rows_of_one_code_are_no_template() -> None:
+    with pytest.raises(ValueError, match="more than one task a"):
+        template(row("a"), row("a"))
+
+
+def test_seconds_and_clock_give_the_same_time() -> None:
+    assert (
+        parse_offset("1", "", "43200") == parse_offset("+1", "working", "12:00") == DueOffset(1, at=time(12))
+    )
+    assert parse_offset("1", "", "43200.0").at == time(12)
+    assert parse_offset("1", "", "0").at is None
+
+
+_NAMES = st.sampled_from(["a", "b-2", "ap-post", "z9"])
+_TASKS = st.builds(
+    TemplateTask,
+    code=_NAMES,
+    title=st.text("abc ()=;,\"'\nÄ", min_size=1).map(str.strip).filter(bool),
+    due=st.builds(
+        DueOffset,
+        st.integers(-366, 366),
+        calendar_days=st.booleans(),
+        at=st.none() | st.times().map(lambda at: at.replace(microsecond=0)),
+    ),
+    areas=st.lists(st.sampled_from(["General ledger", "Tax", "My area"]), unique=True).map(tuple),
+    level=st.sampled_from(TaskLevel),
+    erp=st.one_of(
+        st.builds(ErpRule, st.frozensets(st.sampled_from(sorted(ERPS.values())))),
+        st.builds(ErpRule, st.just(frozenset()), st.frozensets(st.sampled_from(sorted(ERPS.values())))),
+    ),
+    applies_if=st.builds(
+        AppliesIf,
+        st.frozensets(st.sampled_from(sorted(ENTITY_ROLES)), min_size=1),
+        st.frozensets(st.sampled_from(sorted(PROFILE_FLAGS))),
+        st.frozensets(st.sampled_from(["E1", "E2"])),
+        st.frozensets(st.sampled_from(["G1"])),
+    ),
+    owner_role=st.sampled_from(["", "Controller"]),
+    check=st.builds(
+        ErpCheck,
+        st.lists(
+            st.sampled_from(
+                [WorkCheck(kind) for kind in WORK_NOUNS]
+                + [WorkCheck("unposted_documents", part) for part in DOCUMENT_PARTS]
+            ),
+            unique=True,
+        ).map(tuple),
+        st.lists(st.sampled_from(ErpState), unique=True).map(tuple),
+    ),
+    sign_off=st.booleans(),
+)
+
+
+@given(task=_TASKS)
+def test_every_task_survives_a_file(task: TemplateTask) -> None:
+    read = _read(template_csv(template(task)))
+    assert (read.tasks, read.problems) == ((task,), ())
+    assert parse_erp_rule(erp_cell(task.erp)) == task.erp
+    assert parse_check(check_cell(task.check)) == task.check
