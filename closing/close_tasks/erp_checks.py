@@ -128,8 +128,9 @@ class CheckVerdict(StrEnum):
 class WorkReading:
     """A blocker of the task's entity and period as weighed: level, count left after what is carried on purpose.
 
-    `level` is clear, note, warning or not_readable; `count` None where the source is silent; `doubt` set where the
-    fact cannot be judged yet. `fact` identifies the fact, `read_at` says how old it is.
+    `level` is clear, note, warning or not_readable; `count` None where the source is silent. `undecided`: the fact
+    cannot be judged yet, since its two sides cannot be compared. `fact` identifies the fact, `read_at` says how old
+    it is.
     """
 
     kind: str
@@ -138,7 +139,7 @@ class WorkReading:
     count: int | None
     because: str = ""
     at_least: bool = False
-    doubt: str = ""
+    undecided: bool = False
     fact: int | None = None
     read_at: datetime | None = None
 
@@ -208,13 +209,13 @@ def contradiction(result: CheckResult) -> str:
 
 
 def _supports(reading: WorkReading) -> bool:
-    return reading.level == "clear" or (reading.count == 0 and not reading.at_least and not reading.doubt)
+    return reading.level == "clear" or (reading.count == 0 and not reading.at_least and not reading.undecided)
 
 
 def _shows_work(reading: WorkReading) -> bool:
     return (
         reading.level in ("note", "warning")
-        and not reading.doubt
+        and not reading.undecided
         and reading.count is not None
         and reading.count > 0
     )

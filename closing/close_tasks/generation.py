@@ -17,9 +17,9 @@ from closing.close_tasks.task_templates import (
     DependsOn,
     Reach,
     TaskLevel,
+    TaskSpec,
     TemplateSet,
-    TemplateTask,
-    VersionedTask,
+    VersionedSpec,
     title_for,
 )
 
@@ -89,14 +89,14 @@ class ClosePeriod:
 class TaskDraft:
     """A task to be generated: its row as it holds for its holder, and the version of the template it comes from.
 
-    The dependencies of `task` are those that remain once rows that do not apply have passed theirs on. `due` is None
+    The dependencies of `spec` are those that remain once rows that do not apply have passed theirs on. `due` is None
     where the calendar does not cover it; `problem` says so.
     """
 
     key: TaskKey
     holder_name: str
     title: str
-    task: TemplateTask
+    spec: TaskSpec
     template: str
     version: int
     due: Deadline | None
@@ -111,15 +111,15 @@ def tasks_for_entity(
     Raises ValueError for a row that waits for a code that no template has.
     """
     rows = templates.rows(quarter_end=period.quarter_end, year_end=period.year_end)
-    chosen = {code: row for code, row in rows.items() if _applies(row.task, entity)}
+    chosen = {code: row for code, row in rows.items() if _applies(row.spec, entity)}
     return tuple(
         _draft(
             row,
-            TaskKey(TaskLevel.ENTITY, entity.code, period.key, FIRST_ROUND, row.task.code),
+            TaskKey(TaskLevel.ENTITY, entity.code, period.key, FIRST_ROUND, row.spec.code),
             entity,
             period,
-            remaining_dependencies(row.task, chosen, rows, templates, group_tasks=bool(entity.close_group)),
-            title_for(row.task.title, entity.erp),
+            remaining_dependencies(row.spec, chosen, rows, templates, group_tasks=bool(entity.close_group)),
+            title_for(row.spec.title, entity.erp),
         )
         for row in chosen.values()
     )
@@ -128,15 +128,15 @@ def tasks_for_entity(
 def tasks_for_group(templates: TemplateSet, group: ClosingGroup, month: ClosePeriod) -> tuple[TaskDraft, ...]:
     """The first round of tasks of a group's month, in the order of the templates. Raises as `tasks_for_entity`."""
     rows = templates.rows(quarter_end=month.quarter_end, year_end=month.year_end)
-    chosen = {code: row for code, row in rows.items() if row.task.level is TaskLevel.GROUP}
+    chosen = {code: row for code, row in rows.items() if row.spec.level is TaskLevel.GROUP}
     return tuple(
         _draft(
             row,
-            TaskKey(TaskLevel.GROUP, group.code, month.key, FIRST_ROUND, row.task.code),
+            TaskKey(TaskLevel.GROUP, group.code, month.key, FIRST_ROUND, row.spec.code),
             group,
             month,
-            remaining_dependencies(row.task, chosen, rows, templates, group_tasks=True),
-            title_for(row.task.title, ""),
+            remaining_dependencies(row.spec, chosen, rows, templates, group_tasks=True),
+            title_for(row.spec.title, ""),
         )
         for row in chosen.values()
     )
@@ -151,9 +151,9 @@ def not_yet_generated(drafts: Sequence[TaskDraft], existing: Collection[TaskKey]
 
 
 def remaining_dependencies(
-    task: TemplateTask,
-    chosen: Mapping[str, VersionedTask],
-    rows: Mapping[str, VersionedTask],
+    task: TaskSpec,
+    chosen: Mapping[str, VersionedSpec],
+    rows: Mapping[str, VersionedSpec],
     templates: TemplateSet,
     *,
     group_tasks: bool,
@@ -175,7 +175,7 @@ def remaining_dependencies(
             if each.code in chosen:
                 found[each] = None
                 continue
-            row = rows[each.code].task if each.code in rows else templates.row_anywhere(each.code)
+            row = rows[each.code].spec if each.code in rows else templates.row_anywhere(each.code)
             if row is None:
                 raise ValueError(f"{task.code} waits for {each.code}, and no template has that task")
             if row.level is TaskLevel.GROUP and each.code in rows and group_tasks:
@@ -188,7 +188,7 @@ def remaining_dependencies(
     return tuple(found)
 
 
-def _applies(task: TemplateTask, entity: ClosingEntity) -> bool:
+def _applies(task: TaskSpec, entity: ClosingEntity) -> bool:
     return (
         task.level is TaskLevel.ENTITY
         and task.erp.admits(entity.erp)
@@ -197,7 +197,7 @@ def _applies(task: TemplateTask, entity: ClosingEntity) -> bool:
 
 
 def _draft(
-    row: VersionedTask,
+    row: VersionedSpec,
     key: TaskKey,
     holder: ClosingEntity | ClosingGroup,
     period: ClosePeriod,
@@ -206,8 +206,8 @@ def _draft(
 ) -> TaskDraft:
     due, problem = None, ""
     try:
-        due = due_of(row.task.due, period.span, holder.calendar, holder.zone, first_is=holder.first_is)
+        due = due_of(row.spec.due, period.span, holder.calendar, holder.zone, first_is=holder.first_is)
     except CalendarUncovered as error:
         problem = f"no due date: {error}"
-    task = replace(row.task, depends_on=depends_on)
-    return TaskDraft(key, holder.name, title, task, row.template, row.version, due, problem)
+    spec = replace(row.spec, depends_on=depends_on)
+    return TaskDraft(key, holder.name, title, spec, row.template, row.version, due, problem)

@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from closing.calendar.date_phrases import weekday_and_day
 from closing.calendar.deadlines import Deadline, join_with_and
-from closing.close_tasks.close_task import CloseTask, TaskStatus
 from closing.close_tasks.generation import TaskKey
+from closing.close_tasks.task_record import TaskRecord, TaskStatus
 from closing.close_tasks.task_templates import DependsOn, Reach, TaskLevel
 
 _MOST_NAMED = 3  # entities in a sentence
@@ -37,7 +37,7 @@ class TaskStage(StrEnum):
 class Prerequisite:
     """A task that another waits for, and whether it is satisfied."""
 
-    task: CloseTask
+    task: TaskRecord
     satisfied: bool
 
 
@@ -52,7 +52,7 @@ class TaskIndex:
 
     def __init__(
         self,
-        tasks: Iterable[CloseTask],
+        tasks: Iterable[TaskRecord],
         *,
         partners: Mapping[str, Collection[str]] | None = None,
         members: Mapping[str, Collection[str]] | None = None,
@@ -68,10 +68,10 @@ class TaskIndex:
             self._periods.setdefault((key.level, key.holder, key.code), set()).add(key.period)
         self._of_all: dict[tuple[str, str], tuple[TaskKey, ...]] = {}
 
-    def __getitem__(self, key: TaskKey) -> CloseTask:
+    def __getitem__(self, key: TaskKey) -> TaskRecord:
         return self._tasks[key]
 
-    def __iter__(self) -> Iterator[CloseTask]:
+    def __iter__(self) -> Iterator[TaskRecord]:
         return iter(self._tasks.values())
 
     def copy(self) -> TaskIndex:
@@ -83,36 +83,35 @@ class TaskIndex:
             close_groups=self._close_groups,
         )
 
-    def replace(self, task: CloseTask) -> None:
+    def replace(self, task: TaskRecord) -> None:
         """Put a task in the place of the one with its key; raises KeyError without one."""
         if task.key not in self._tasks:
             raise KeyError(task.key)
         self._tasks[task.key] = task
 
-    def newest(self) -> list[CloseTask]:
+    def newest(self) -> list[TaskRecord]:
         """Of each task the newest round: what counts for progress."""
         return [self._tasks[keys[-1]] for keys in self._rounds.values()]
 
-    def prerequisites(self, task: CloseTask) -> list[Prerequisite]:
+    def prerequisites(self, task: TaskRecord) -> list[Prerequisite]:
         """The tasks that it waits for, in order, each once.
 
         Of its own holder and period the newest round up to its own; of others the newest.
         """
-        keys: dict[TaskKey, None] = {}
-        for each in task.depends_on:
-            keys |= dict.fromkeys(self._awaited(task.key, each))
-        keys.pop(task.key, None)
-        return [Prerequisite(self._tasks[key], self._tasks[key].finished) for key in keys]
+        awaited = [self._tasks[key] for key in dict.fromkeys(self._awaited_keys(task))]
+        return [Prerequisite(each, each.finished) for each in awaited]
 
-    def unsatisfied(self, task: CloseTask) -> list[CloseTask]:
+    def unsatisfied(self, task: TaskRecord) -> list[TaskRecord]:
         """The tasks that it still waits for."""
         return [each.task for each in self.prerequisites(task) if not each.satisfied]
 
-    def blocked(self, task: CloseTask) -> bool:
+    def blocked(self, task: TaskRecord) -> bool:
         """Whether it is not done yet and waits for another task."""
-        return task.status in (TaskStatus.OPEN, TaskStatus.RETURNED) and bool(self.unsatisfied(task))
+        if task.status not in (TaskStatus.OPEN, TaskStatus.RETURNED):
+            return False
+        return any(not self._tasks[key].finished for key in self._awaited_keys(task))
 
-    def done_before_its_dependency(self, task: CloseTask) -> bool:
+    def done_before_its_dependency(self, task: TaskRecord) -> bool:
         """Whether it is done although a task that it waits for is not, because that was undone later."""
         return (
             task.status in (TaskStatus.DONE, TaskStatus.SIGNED_OFF)
@@ -120,24 +119,24 @@ class TaskIndex:
             and bool(self.unsatisfied(task))
         )
 
-    def waits_in_words(self, task: CloseTask) -> str:
+    def waits_in_words(self, task: TaskRecord) -> str:
         """The tasks that it still waits for, as `waiting_words`."""
         return waiting_words(task, self.unsatisfied(task))
 
-    def dependents(self) -> dict[TaskKey, list[CloseTask]]:
+    def dependents(self) -> dict[TaskKey, list[TaskRecord]]:
         """The tasks that wait for each task, satisfied or not."""
-        found: dict[TaskKey, list[CloseTask]] = {}
+        found: dict[TaskKey, list[TaskRecord]] = {}
         for task in self._tasks.values():
             for each in self.prerequisites(task):
                 found.setdefault(each.task.key, []).append(task)
         return found
 
-    def superseded(self, task: CloseTask) -> bool:
+    def superseded(self, task: TaskRecord) -> bool:
         """Whether it has a newer round."""
         key = task.key
         return self._rounds[key.level, key.holder, key.period, key.code][-1] != key
 
-    def due_too_early(self, task: CloseTask) -> list[str]:
+    def due_too_early(self, task: TaskRecord) -> list[str]:
         """Warnings that it is due before a task that it waits for, in its own entity or another.
 
         Within one holder the time of day counts; between holders, whose zones differ, the date alone does.
@@ -150,7 +149,7 @@ class TaskIndex:
             and _is_earlier(task.due, each.task.due, same_holder=_same_holder(task, each.task))
         ]
 
-    def stage(self, task: CloseTask) -> TaskStage:
+    def stage(self, task: TaskRecord) -> TaskStage:
         """Where the task stands."""
         match task.status:
             case TaskStatus.NOT_NEEDED:
@@ -167,6 +166,12 @@ class TaskIndex:
                 return TaskStage.RETURNED
             case TaskStatus.OPEN:
                 return TaskStage.READY
+
+    def _awaited_keys(self, task: TaskRecord) -> Iterator[TaskKey]:
+        for each in task.depends_on:
+            for key in self._awaited(task.key, each):
+                if key != task.key:
+                    yield key
 
     def _awaited(self, key: TaskKey, each: DependsOn) -> Iterable[TaskKey]:
         match each.reach:
@@ -202,11 +207,11 @@ class TaskIndex:
         return [self._rounds[level, holder, period, code][-1] for period in sorted(periods)]
 
 
-def _same_holder(task: CloseTask, other: CloseTask) -> bool:
+def _same_holder(task: TaskRecord, other: TaskRecord) -> bool:
     return (task.key.level, task.key.holder) == (other.key.level, other.key.holder)
 
 
-def _titled(task: CloseTask, other: CloseTask) -> str:
+def _titled(task: TaskRecord, other: TaskRecord) -> str:
     return f"“{other.title}”" + ("" if _same_holder(task, other) else f" of {other.holder_name}")
 
 
@@ -222,7 +227,7 @@ def _due_words(due: Deadline) -> str:
     return weekday_and_day(due.due_on) + ("" if due.cut_off is None else f" {due.cut_off:%H:%M}")
 
 
-def waiting_words(task: CloseTask, awaited: Iterable[CloseTask]) -> str:
+def waiting_words(task: TaskRecord, awaited: Iterable[TaskRecord]) -> str:
     """Tasks that a task waits for in words, those of other holders by title with up to three names; "" for none."""
     own: list[str] = []
     others: dict[str, list[str]] = {}

@@ -112,7 +112,7 @@ class AppliesIf:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateTask:
+class TaskSpec:
     """One row of a template.
 
     `sign_off`: a second person, of `reviewer_role`, signs the task off. `hint` is printed with the task.
@@ -135,13 +135,13 @@ class TemplateTask:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskTemplate:
+class TemplateVersion:
     """A named list of tasks for one kind of period end, in one version; raises ValueError for a code that repeats."""
 
     name: str
     kind: TemplateKind
     version: int
-    tasks: tuple[TemplateTask, ...]
+    tasks: tuple[TaskSpec, ...]
 
     def __post_init__(self) -> None:
         codes = [task.code for task in self.tasks]
@@ -151,10 +151,10 @@ class TaskTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionedTask:
+class VersionedSpec:
     """A row of a template with the template and version that it comes from."""
 
-    task: TemplateTask
+    spec: TaskSpec
     template: str
     version: int
 
@@ -166,10 +166,10 @@ class TemplateSet:
     Raises ValueError for a template of another kind than its place.
     """
 
-    month: TaskTemplate
-    quarter: TaskTemplate | None = None
-    year: TaskTemplate | None = None
-    _rows: dict[tuple[bool, bool], Mapping[str, VersionedTask]] = field(
+    month: TemplateVersion
+    quarter: TemplateVersion | None = None
+    year: TemplateVersion | None = None
+    _rows: dict[tuple[bool, bool], Mapping[str, VersionedSpec]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -183,7 +183,7 @@ class TemplateSet:
             if template is not None and template.kind is not kind:
                 raise ValueError(f"template {template.name} is for a {template.kind}, not for a {kind}")
 
-    def rows(self, *, quarter_end: bool = False, year_end: bool = False) -> Mapping[str, VersionedTask]:
+    def rows(self, *, quarter_end: bool = False, year_end: bool = False) -> Mapping[str, VersionedSpec]:
         """The rows of a period end by code, in order; a row of a later kind replaces one of the same code.
 
         A quarter end has the month and quarter rows, a year end, which is a quarter end too, the year rows as well.
@@ -192,14 +192,14 @@ class TemplateSet:
         if key not in self._rows:
             chosen = [self.month, self.quarter if key[0] else None, self.year if key[1] else None]
             self._rows[key] = {
-                task.code: VersionedTask(task, template.name, template.version)
+                task.code: VersionedSpec(task, template.name, template.version)
                 for template in chosen
                 if template is not None
                 for task in template.tasks
             }
         return self._rows[key]
 
-    def row_anywhere(self, code: str) -> TemplateTask | None:
+    def row_anywhere(self, code: str) -> TaskSpec | None:
         """The row of a code in the month rows, else in the quarter or year rows; None if no template has it."""
         for template in (self.month, self.quarter, self.year):
             for task in template.tasks if template is not None else ():

@@ -44,9 +44,22 @@ ERPS = {
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 _WHOLE = re.compile(r"([+-]?[0-9]{1,4})(\.0+)?", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(:[0-9]{2})?", re.ASCII)
+# Some spreadsheets ignore what cannot be seen before a sign; apostrophes of our own stay apart from those typed.
+_FORMULA = re.compile(r"'*[^\w\x21-\x7e]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _SECONDS_A_DAY = 24 * 60 * 60
 _REACHES = {Reach.PARTNERS: "of partners", Reach.ALL: "of all"}
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0", "none"})
+
+
+def guarded(text: str) -> str:
+    """A text for a CSV file: with an apostrophe before it where a spreadsheet might run it as a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(text: str) -> str:
+    """A text without the apostrophe of `guarded`, and without surrounding spaces."""
+    text = text.strip()
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
 def parse_code(text: str) -> str:

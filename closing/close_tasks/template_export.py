@@ -5,31 +5,37 @@ from __future__ import annotations
 import csv
 import io
 
-from closing.close_tasks.task_templates import TaskTemplate
+from closing.close_tasks.task_templates import TemplateVersion
 from closing.close_tasks.template_cells import (
     applies_if_cell,
     check_cell,
     depends_on_cell,
     erp_cell,
+    guarded,
     offset_cells,
     seconds_after_midnight,
 )
 from closing.close_tasks.template_rows import COLUMNS, WORKSPACE_COLUMNS
 
 
-def template_table(template: TaskTemplate) -> list[list[str]]:
+def template_table(template: TemplateVersion) -> list[list[str]]:
     """A template as a header and rows of `COLUMNS`, which `templates_of_rows` reads back unchanged."""
     return [list(COLUMNS), *(_cells(template, line) for line in range(len(template.tasks)))]
 
 
-def template_csv(template: TaskTemplate) -> str:
-    """A template as the text of a CSV file with a header."""
+def template_csv(template: TemplateVersion) -> str:
+    """A template as the text of a CSV file with a header; what a spreadsheet might run as a formula is guarded."""
+    days = COLUMNS.index("TargetDaysFromProjectComplete")
+    rows = [
+        [text if column == days else guarded(text) for column, text in enumerate(cells)]
+        for cells in template_table(template)
+    ]
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows(template_table(template))
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
 
 
-def workspace_records(template: TaskTemplate) -> list[dict[str, object]]:
+def workspace_records(template: TemplateVersion) -> list[dict[str, object]]:
     """A template as records of `PeriodCloseTemplateTasks`, which has no dependencies, checks and sign-offs."""
     records = []
     for line, cells in enumerate(template_table(template)[1:]):
@@ -45,7 +51,7 @@ def workspace_records(template: TaskTemplate) -> list[dict[str, object]]:
     return records
 
 
-def _cells(template: TaskTemplate, line: int) -> list[str]:
+def _cells(template: TemplateVersion, line: int) -> list[str]:
     task = template.tasks[line]
     days, day_kind, at = offset_cells(task.due)
     cells = {

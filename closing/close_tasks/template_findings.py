@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from closing.close_tasks.task_templates import Reach, TaskLevel, TemplateSet, TemplateTask
+from closing.close_tasks.task_templates import Reach, TaskLevel, TaskSpec, TemplateSet
 
 
 def mistakes(templates: TemplateSet) -> list[str]:
@@ -12,7 +12,7 @@ def mistakes(templates: TemplateSet) -> list[str]:
     found: dict[str, None] = {}
     for quarter_end, year_end in ((False, False), (True, False), (True, True)):
         rows = {
-            code: row.task for code, row in templates.rows(quarter_end=quarter_end, year_end=year_end).items()
+            code: row.spec for code, row in templates.rows(quarter_end=quarter_end, year_end=year_end).items()
         }
         for task in rows.values():
             for words in _mistakes_of(task, rows, templates):
@@ -22,9 +22,7 @@ def mistakes(templates: TemplateSet) -> list[str]:
     return list(found)
 
 
-def _mistakes_of(
-    task: TemplateTask, rows: Mapping[str, TemplateTask], templates: TemplateSet
-) -> Iterable[str]:
+def _mistakes_of(task: TaskSpec, rows: Mapping[str, TaskSpec], templates: TemplateSet) -> Iterable[str]:
     if task.level is TaskLevel.GROUP and (task.erp.only or task.erp.excluded):
         yield f"{task.code} is a task of the group, which has no ERP: leave the ERP blank"
     for each in task.depends_on:
@@ -40,7 +38,7 @@ def _mistakes_of(
             yield f'{task.code} is a task of the group, which has no counterparties: write "{each.code} of all"'
 
 
-def _circles(rows: Mapping[str, TemplateTask]) -> list[list[str]]:
+def _circles(rows: Mapping[str, TaskSpec]) -> list[list[str]]:
     """Codes that wait for themselves through others, whosever tasks these are; each circle once."""
     reached = {code: _reached(code, rows) for code in rows}
     circles = {
@@ -51,7 +49,7 @@ def _circles(rows: Mapping[str, TemplateTask]) -> list[list[str]]:
     return [list(codes) for codes in sorted(circles)]
 
 
-def _reached(start: str, rows: Mapping[str, TemplateTask]) -> set[str]:
+def _reached(start: str, rows: Mapping[str, TaskSpec]) -> set[str]:
     seen: set[str] = set()
     ahead = [each.code for each in rows[start].depends_on]
     while ahead:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from closing.close_tasks.task_templates import AppliesIf, TaskTemplate, TemplateKind, TemplateTask
+from closing.close_tasks.task_templates import AppliesIf, TaskSpec, TemplateKind, TemplateVersion
 from closing.close_tasks.template_cells import (
     parse_applies_if,
     parse_areas,
@@ -24,6 +24,7 @@ from closing.close_tasks.template_cells import (
     parse_link,
     parse_offset,
     parse_yes,
+    unguarded,
 )
 
 WORKSPACE_COLUMNS = (
@@ -58,7 +59,7 @@ _LONGEST = {"Task": 200, "Hint": 400, "TaskLink": 500, "ClosingRole": 80, "Revie
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateRow:
+class ImportRow:
     """A row of a file or of a workspace: its line for messages, and its cells by the names of `COLUMNS`."""
 
     line: int
@@ -66,7 +67,7 @@ class TemplateRow:
 
     def cell(self, column: str) -> str:
         """The text of a column without surrounding spaces; "" where there is none."""
-        return self.cells.get(column, "").strip()
+        return unguarded(self.cells.get(column, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,12 @@ class ImportedTemplate:
     """The rows of one template that can be taken, and the problems of the others."""
 
     name: str
-    tasks: tuple[TemplateTask, ...]
+    tasks: tuple[TaskSpec, ...]
     problems: tuple[RowProblem, ...] = ()
 
-    def as_template(self, kind: TemplateKind, version: int, *, good_ones_only: bool = False) -> TaskTemplate:
+    def as_template(
+        self, kind: TemplateKind, version: int, *, good_ones_only: bool = False
+    ) -> TemplateVersion:
         """The template of all rows, or of the good ones; raises ValueError with problems for the former."""
         if self.problems and not good_ones_only:
             lines = len({problem.line for problem in self.problems})
@@ -94,10 +97,10 @@ class ImportedTemplate:
                 f"{lines} {'row' if lines == 1 else 'rows'} of {self.name} cannot be taken: correct them,"
                 " or import the good ones only"
             )
-        return TaskTemplate(self.name, kind, version, self.tasks)
+        return TemplateVersion(self.name, kind, version, self.tasks)
 
 
-def rows_of_csv(text: str) -> list[TemplateRow]:
+def rows_of_csv(text: str) -> list[ImportRow]:
     """The rows of a CSV file with a header, separated by commas or semicolons.
 
     Raises ValueError for a file without one of the columns that every row needs, with an unknown column or one twice,
@@ -109,7 +112,7 @@ def rows_of_csv(text: str) -> list[TemplateRow]:
     return rows_of_table(list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)))
 
 
-def rows_of_table(table: Sequence[Sequence[object]]) -> list[TemplateRow]:
+def rows_of_table(table: Sequence[Sequence[object]]) -> list[ImportRow]:
     """The rows of a sheet whose first row names the columns; empty rows are left out. Raises as `rows_of_csv`."""
     header = [_column(str(name or "")) for name in (table[0] if table else ())]
     missing = [name for name in _REQUIRED if name not in header]
@@ -124,11 +127,11 @@ def rows_of_table(table: Sequence[Sequence[object]]) -> list[TemplateRow]:
     for line, values in enumerate(table[1:], start=2):
         cells = {name: _text(value) for name, value in zip(header, values, strict=False) if name}
         if any(cell.strip() for cell in cells.values()):
-            rows.append(TemplateRow(line, cells))
+            rows.append(ImportRow(line, cells))
     return rows
 
 
-def rows_of_workspace(records: Iterable[Mapping[str, object]]) -> list[TemplateRow]:
+def rows_of_workspace(records: Iterable[Mapping[str, object]]) -> list[ImportRow]:
     """The rows of `PeriodCloseTemplateTasks` as the ERP answers them, in the order of their line numbers.
 
     Properties that the set has beside its known ones are ignored.
@@ -138,11 +141,11 @@ def rows_of_workspace(records: Iterable[Mapping[str, object]]) -> list[TemplateR
         for record in records
     ]
     rows.sort(key=lambda cells: (cells.get("Template", ""), _line_number(cells.get("LineNumber", ""))))
-    return [TemplateRow(line, cells) for line, cells in enumerate(rows, start=1)]
+    return [ImportRow(line, cells) for line, cells in enumerate(rows, start=1)]
 
 
 def templates_of_rows(
-    rows: Iterable[TemplateRow],
+    rows: Iterable[ImportRow],
     *,
     default_name: str = "Imported",
     other_codes: Collection[str] = (),
@@ -156,7 +159,7 @@ def templates_of_rows(
     one made of its title. A row that waits for a row that cannot be taken, or for itself through others, cannot be
     taken either.
     """
-    by_name: dict[str, list[TemplateRow]] = {}
+    by_name: dict[str, list[ImportRow]] = {}
     for row in rows:
         by_name.setdefault(row.cell("Template") or default_name, []).append(row)
     return [
@@ -167,12 +170,12 @@ def templates_of_rows(
 
 def _template_of_rows(
     name: str,
-    rows: Sequence[TemplateRow],
+    rows: Sequence[ImportRow],
     other_codes: frozenset[str],
     allowed_hosts: Collection[str] | None,
     entity_codes: Mapping[str, str] | None,
 ) -> ImportedTemplate:
-    read: list[tuple[int, TemplateTask]] = []
+    read: list[tuple[int, TaskSpec]] = []
     problems: list[RowProblem] = []
     given = {row.cell("Code") for row in rows}
     used: set[str] = set()
@@ -205,14 +208,14 @@ class _RowReader:
 
     def __init__(
         self,
-        row: TemplateRow,
+        row: ImportRow,
         allowed_hosts: Collection[str] | None,
         entity_codes: Mapping[str, str] | None,
     ) -> None:
         self.row, self.allowed_hosts, self.entity_codes = row, allowed_hosts, entity_codes
         self.problems: list[RowProblem] = []
 
-    def task(self, code: str) -> TemplateTask | None:
+    def task(self, code: str) -> TaskSpec | None:
         """The row as a task; None with problems."""
         cell = self.row.cell
         for column, longest in _LONGEST.items():
@@ -244,7 +247,7 @@ class _RowReader:
             return None
         if self.problems:
             return None
-        return TemplateTask(
+        return TaskSpec(
             code=code,
             title=cell("Task"),
             due=due,
@@ -273,7 +276,7 @@ class _RowReader:
         return replace(rule, entities=frozenset(self.entity_codes[code.casefold()] for code in rule.entities))
 
 
-def _waits_for_nothing(read: Sequence[tuple[int, TemplateTask]], codes: Collection[str]) -> list[RowProblem]:
+def _waits_for_nothing(read: Sequence[tuple[int, TaskSpec]], codes: Collection[str]) -> list[RowProblem]:
     return [
         RowProblem(line, "DependsOn", f"it waits for {each.code}, and no row with that code can be taken")
         for line, task in read
@@ -282,7 +285,7 @@ def _waits_for_nothing(read: Sequence[tuple[int, TemplateTask]], codes: Collecti
     ]
 
 
-def _waits_for_itself(read: Sequence[tuple[int, TemplateTask]]) -> list[RowProblem]:
+def _waits_for_itself(read: Sequence[tuple[int, TaskSpec]]) -> list[RowProblem]:
     before = {task.code: [each.code for each in task.depends_on] for _, task in read}
     problems = []
     for line, task in read:

@@ -75,6 +75,16 @@ def test_there_is_no_working_day_number_zero_after_a_day() -> None:
         ENGLAND.nth_workday_after(date(2026, 5, 31), 0)
 
 
+def test_working_days_before_a_day() -> None:
+    assert [ENGLAND.nth_workday_before(date(2026, 5, 27), n).day for n in (1, 2, 3)] == [26, 22, 21]
+    assert ENGLAND.last_workday_upto(date(2026, 5, 25)) == date(2026, 5, 22)
+    assert ENGLAND.last_workday_upto(date(2026, 5, 26)) == date(2026, 5, 26)
+    with pytest.raises(ValueError, match="no working day number 0 before a day"):
+        ENGLAND.nth_workday_before(date(2026, 5, 27), 0)
+    with pytest.raises(CalendarUncovered, match="no holidays for 2025"):
+        ENGLAND.nth_workday_before(date(2026, 1, 2), 1)
+
+
 @given(CALENDARS, IN_2026, st.integers(1, 20))
 def test_nth_working_day_rises_strictly_with_n(calendar: WorkdayCalendar, day: date, n: int) -> None:
     nth, following = calendar.nth_workday_after(day, n), calendar.nth_workday_after(day, n + 1)

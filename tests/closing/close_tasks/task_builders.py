@@ -11,7 +11,6 @@ from typing import Any
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_of
 from closing.calendar.workdays import WorkdayCalendar
-from closing.close_tasks.close_task import CloseTask, task_of_draft
 from closing.close_tasks.due_offsets import DueOffset, due_of
 from closing.close_tasks.generation import (
     ClosePeriod,
@@ -22,13 +21,14 @@ from closing.close_tasks.generation import (
     tasks_for_group,
 )
 from closing.close_tasks.prerequisites import TaskIndex
+from closing.close_tasks.task_record import TaskRecord, task_of_draft
 from closing.close_tasks.task_templates import (
     PROFILE_FLAGS,
     TaskLevel,
-    TaskTemplate,
+    TaskSpec,
     TemplateKind,
     TemplateSet,
-    TemplateTask,
+    TemplateVersion,
 )
 from closing.close_tasks.template_cells import parse_depends_on
 from closing.close_tasks.template_rows import rows_of_csv, templates_of_rows
@@ -91,7 +91,7 @@ def period(last: str = "2026-05-31", **changes: Any) -> ClosePeriod:
     return ClosePeriod(f"{day:%Y-%m}", **{**known, **changes})
 
 
-def drafted(**changes: Any) -> dict[str, CloseTask]:
+def drafted(**changes: Any) -> dict[str, TaskRecord]:
     """The open tasks of an entity for May 2026 by code, Alice's."""
     return {
         draft.key.code: task_of_draft(draft, ALICE)
@@ -99,23 +99,23 @@ def drafted(**changes: Any) -> dict[str, CloseTask]:
     }
 
 
-def group_tasks(month: ClosePeriod | None = None) -> list[CloseTask]:
+def group_tasks(month: ClosePeriod | None = None) -> list[TaskRecord]:
     """The open tasks of the group, Cara's."""
     return [
         task_of_draft(draft, CARA) for draft in tasks_for_group(standard_templates(), EMEA, month or period())
     ]
 
 
-def row(code: str, after: str = "", due: int = 1, **changes: Any) -> TemplateTask:
+def row(code: str, after: str = "", due: int = 1, **changes: Any) -> TaskSpec:
     """A row of a template titled by its code."""
-    return TemplateTask(code, code.title(), DueOffset(due), depends_on=parse_depends_on(after), **changes)
+    return TaskSpec(code, code.title(), DueOffset(due), depends_on=parse_depends_on(after), **changes)
 
 
-def template(*rows: TemplateTask, kind: TemplateKind = TemplateKind.MONTH, version: int = 1) -> TaskTemplate:
-    return TaskTemplate(kind.title(), kind, version, rows)
+def template(*rows: TaskSpec, kind: TemplateKind = TemplateKind.MONTH, version: int = 1) -> TemplateVersion:
+    return TemplateVersion(kind.title(), kind, version, rows)
 
 
-def task(code: str, after: str = "", *, holder: str = "UKRT", round_: int = 1, **changes: Any) -> CloseTask:
+def task(code: str, after: str = "", *, holder: str = "UKRT", round_: int = 1, **changes: Any) -> TaskRecord:
     """An open task of an entity for May 2026, due on the third working day, Alice's."""
     known: dict[str, Any] = {
         "holder_name": f"{holder} Ltd",
@@ -127,18 +127,18 @@ def task(code: str, after: str = "", *, holder: str = "UKRT", round_: int = 1, *
     }
     level = changes.pop("level", TaskLevel.ENTITY)
     month = changes.pop("period", "2026-05")
-    return CloseTask(TaskKey(level, holder, month, round_, code), **{**known, **changes})
+    return TaskRecord(TaskKey(level, holder, month, round_, code), **{**known, **changes})
 
 
 def index(
-    *tasks: CloseTask | Iterable[CloseTask],
+    *tasks: TaskRecord | Iterable[TaskRecord],
     partners: Mapping[str, Collection[str]] | None = None,
     members: Mapping[str, Collection[str]] | None = None,
 ) -> TaskIndex:
     """An index of tasks; every entity waits for the group EMEA."""
-    flat: list[CloseTask] = []
+    flat: list[TaskRecord] = []
     for each in tasks:
-        flat += [each] if isinstance(each, CloseTask) else list(each)
+        flat += [each] if isinstance(each, TaskRecord) else list(each)
     holders = {each.key.holder for each in flat if each.key.level is TaskLevel.ENTITY}
     return TaskIndex(
         flat,

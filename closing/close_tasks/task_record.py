@@ -43,7 +43,7 @@ class TaskVerb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CloseTask:
+class TaskRecord:
     """A task of an entity's period or a group's month, with its status.
 
     `touched_by`: everybody who in this round did, undid or confirmed it. `owner` is None while nobody has its role.
@@ -90,7 +90,7 @@ class CloseTask:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskEvent:
+class TaskChange:
     """One act on a task: who, when, from which status to which, and why.
 
     `check` holds the readings that the actor saw. `owner` is the new owner of a reassigned task; `new_round` and
@@ -111,24 +111,24 @@ class TaskEvent:
     on: date | None = None
 
 
-def task_of_draft(draft: TaskDraft, owner: int | None = None) -> CloseTask:
+def task_of_draft(draft: TaskDraft, owner: int | None = None) -> TaskRecord:
     """The open task that a draft becomes, with the person who has its role."""
-    return CloseTask(
+    return TaskRecord(
         key=draft.key,
         holder_name=draft.holder_name,
         title=draft.title,
-        areas=draft.task.areas,
+        areas=draft.spec.areas,
         due=draft.due,
-        depends_on=draft.task.depends_on,
-        check=draft.task.check,
-        sign_off=draft.task.sign_off,
-        owner_role=draft.task.owner_role,
-        reviewer_role=draft.task.reviewer_role,
+        depends_on=draft.spec.depends_on,
+        check=draft.spec.check,
+        sign_off=draft.spec.sign_off,
+        owner_role=draft.spec.owner_role,
+        reviewer_role=draft.spec.reviewer_role,
         owner=owner,
     )
 
 
-def after_event(task: CloseTask, event: TaskEvent) -> CloseTask:
+def after_event(task: TaskRecord, event: TaskChange) -> TaskRecord:
     """The task after an event; raises ValueError for an event of another task or of another status than its."""
     if event.key != task.key or event.status_before is not task.status:
         raise ValueError(
@@ -162,7 +162,7 @@ def after_event(task: CloseTask, event: TaskEvent) -> CloseTask:
             return replace(moved, key=key, due=event.due)
 
 
-def replay(task: CloseTask, events: Iterable[TaskEvent], upto: datetime | None = None) -> CloseTask:
+def replay(task: TaskRecord, events: Iterable[TaskChange], upto: datetime | None = None) -> TaskRecord:
     """The task as its events, in order, made it, at a moment (None: now). Raises as `after_event`."""
     for event in events:
         if upto is None or event.at <= upto:
@@ -173,7 +173,7 @@ def replay(task: CloseTask, events: Iterable[TaskEvent], upto: datetime | None =
 _TOUCHES = frozenset({TaskVerb.DONE, TaskVerb.CONFIRMED, TaskVerb.UNDONE})
 
 
-def _without_done(task: CloseTask) -> CloseTask:
+def _without_done(task: TaskRecord) -> TaskRecord:
     return replace(
         task,
         done_by=None,
