@@ -118,7 +118,7 @@ def tasks_for_entity(
             TaskKey(TaskLevel.ENTITY, entity.code, period.key, FIRST_ROUND, row.spec.code),
             entity,
             period,
-            remaining_dependencies(row.spec, chosen, rows, templates, group_tasks=bool(entity.close_group)),
+            remaining_dependencies(row.spec, chosen, rows, templates, close_group=entity.close_group),
             title_for(row.spec.title, entity.erp),
         )
         for row in chosen.values()
@@ -128,14 +128,14 @@ def tasks_for_entity(
 def tasks_for_group(templates: TemplateSet, group: ClosingGroup, month: ClosePeriod) -> tuple[TaskDraft, ...]:
     """The first round of tasks of a group's month, in the order of the templates. Raises as `tasks_for_entity`."""
     rows = templates.rows(quarter_end=month.quarter_end, year_end=month.year_end)
-    chosen = {code: row for code, row in rows.items() if row.spec.level is TaskLevel.GROUP}
+    chosen = {code: row for code, row in rows.items() if _is_of_group(row.spec, group.code)}
     return tuple(
         _draft(
             row,
             TaskKey(TaskLevel.GROUP, group.code, month.key, FIRST_ROUND, row.spec.code),
             group,
             month,
-            remaining_dependencies(row.spec, chosen, rows, templates, group_tasks=True),
+            remaining_dependencies(row.spec, chosen, rows, templates),
             title_for(row.spec.title, ""),
         )
         for row in chosen.values()
@@ -156,12 +156,12 @@ def remaining_dependencies(
     rows: Mapping[str, VersionedSpec],
     templates: TemplateSet,
     *,
-    group_tasks: bool,
+    close_group: str = "",
 ) -> tuple[DependsOn, ...]:
     """What a task waits for among the chosen rows: a row that is left out passes on what it waited for.
 
     "Of partners" and "of all" stay as they are: a member without the task counts as satisfied. A plain code of a
-    group's task is a dependency on the group's where the entity has such a group, else it is passed on as well.
+    group's task is a dependency on that of the entity's `close_group`, or passed on as well where that has none.
     Raises ValueError for a code that no template has.
     """
     found: dict[DependsOn, None] = {}
@@ -178,7 +178,7 @@ def remaining_dependencies(
             row = rows[each.code].spec if each.code in rows else templates.row_anywhere(each.code)
             if row is None:
                 raise ValueError(f"{task.code} waits for {each.code}, and no template has that task")
-            if row.level is TaskLevel.GROUP and each.code in rows and group_tasks:
+            if close_group and each.code in rows and _is_of_group(row, close_group):
                 found[DependsOn(each.code, Reach.GROUP)] = None
             elif each.code not in passed:
                 passed.add(each.code)
@@ -194,6 +194,12 @@ def _applies(task: TaskSpec, entity: ClosingEntity) -> bool:
         and task.erp.admits(entity.erp)
         and task.applies_if.admits(entity.role, entity.has, entity.code, entity.groups)
     )
+
+
+def _is_of_group(spec: TaskSpec, group: str) -> bool:
+    """Whether a group has a task: those of no named group are of every group that has tasks."""
+    named = {code.casefold() for code in spec.applies_if.groups}
+    return spec.level is TaskLevel.GROUP and (not named or group.casefold() in named)
 
 
 def _draft(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from closing.close_tasks.task_templates import Reach, TaskLevel, TaskSpec, TemplateSet
+from closing.close_tasks.task_templates import AppliesIf, Reach, TaskLevel, TaskSpec, TemplateSet
 
 
 def mistakes(templates: TemplateSet) -> list[str]:
@@ -25,6 +25,8 @@ def mistakes(templates: TemplateSet) -> list[str]:
 def _mistakes_of(task: TaskSpec, rows: Mapping[str, TaskSpec], templates: TemplateSet) -> Iterable[str]:
     if task.level is TaskLevel.GROUP and (task.erp.only or task.erp.excluded):
         yield f"{task.code} is a task of the group, which has no ERP: leave the ERP blank"
+    if task.level is TaskLevel.GROUP and task.applies_if != AppliesIf(groups=task.applies_if.groups):
+        yield f'{task.code} is a task of the group, which has no profile: it applies to all groups, or "group ..."'
     for each in task.depends_on:
         other = rows.get(each.code) or templates.row_anywhere(each.code)
         if other is None:

@@ -132,6 +132,21 @@ def test_a_group_has_its_own_rows_alone() -> None:
     assert _waits(drafts[1]) == [("cons", Reach.SAME)]
 
 
+def test_a_row_of_another_group_is_left_out_and_passes_on() -> None:
+    here, there = (AppliesIf(groups=frozenset({code})) for code in ("emea", "APAC"))
+    rows = [
+        row("hold"),
+        row("cons", "hold of all", level=TaskLevel.GROUP, applies_if=there),
+        row("fs", "cons", level=TaskLevel.GROUP, applies_if=here),
+        row("audit", "cons, fs"),
+    ]
+    templates = TemplateSet(template(*rows))
+    (draft,) = tasks_for_group(templates, EMEA, period())
+    assert (draft.key.code, _waits(draft)) == ("fs", [("hold", Reach.ALL)])
+    assert _waits(_drafts(*rows)["audit"]) == [("hold", Reach.ALL), ("fs", Reach.GROUP)]
+    assert mistakes(templates) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "applies"),
     [
@@ -193,6 +208,10 @@ def test_generation_has_one_outcome() -> None:
         (
             [row("g", level=TaskLevel.GROUP, erp=NOT_HERE)],
             "g is a task of the group, which has no ERP: leave the ERP blank",
+        ),
+        (
+            [row("g", level=TaskLevel.GROUP, applies_if=AppliesIf(needs=frozenset({"vat"})))],
+            'g is a task of the group, which has no profile: it applies to all groups, or "group ..."',
         ),
     ],
 )
