@@ -55,6 +55,12 @@ def test_of_partners_asks_the_entity_and_its_counterparties_that_have_the_task()
     assert tasks.waits_in_words(ic) == "waits for “Gl-Post” of B Ltd"
 
 
+def test_of_partners_asks_the_entity_itself_too() -> None:
+    ic = task("ic", "of partners: gl-post", holder="A")
+    tasks = index(ic, task("gl-post", holder="A"), partners={})
+    assert tasks.waits_in_words(ic) == "waits for “Gl-Post”"
+
+
 def test_of_all_asks_every_member_that_has_the_task_in_every_period_of_the_month() -> None:
     cons = task("cons", "hold of all", holder="EMEA", level=TaskLevel.GROUP)
     tasks = index(
@@ -170,6 +176,9 @@ def test_a_later_end_of_day_elsewhere_is_no_warning_but_a_later_hour_here_is() -
     ic = task("ic", "of partners: post", holder="UK", due=_due())
     tasks = index(ic, task("post", holder="US", due=_due(zone="America/New_York")), partners={"UK": ["US"]})
     assert tasks.due_too_early(ic) == []
+    sooner = task("ic", "of partners: post", holder="UK", due=_due(time(10)))
+    hours = index(sooner, task("post", holder="US", due=_due(time(12))), partners={"UK": ["US"]})
+    assert hours.due_too_early(sooner) == []
     second = task("b", "a", due=_due(time(10)))
     warned = index(second, task("a", due=_due(time(12))))
     assert warned.due_too_early(second) == ["Due Mon 1 June 10:00, before “A”, due Mon 1 June 12:00"]
@@ -204,6 +213,12 @@ def test_signed_before_reopening_still_satisfies_where_the_round_has_no_such_tas
     hold = task("hold", "sign", round_=2)
     tasks = index(_second_rounds()[:3], hold)
     assert [(each.task.key.round, each.satisfied) for each in tasks.prerequisites(hold)] == [(1, True)]
+
+
+def test_a_task_of_the_first_round_asks_the_first_round() -> None:
+    settle = task("gl-set", "bs-rec")
+    tasks = index(*_second_rounds(), settle)
+    assert [(each.task.key.round, each.satisfied) for each in tasks.prerequisites(settle)] == [(1, True)]
 
 
 def test_other_holders_ask_the_newest_round() -> None:
