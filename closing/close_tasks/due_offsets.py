@@ -41,11 +41,6 @@ class DueOffset:
         if self.at is not None and self.at.tzinfo is not None:
             raise ValueError("the time of day of a task is that of its entity's zone and has none of its own")
 
-    @property
-    def ends_at(self) -> time:
-        """The time of day by which offsets of one day compare; the end of day is the latest."""
-        return time.max if self.at is None else self.at
-
 
 def offset_label(offset: DueOffset, first_is: int = 1) -> str:
     """An offset for a table cell: "WD+3", "WD-2", "period end", "day 6"; with its time where it has one.
