@@ -6,10 +6,16 @@ from celery import shared_task
 from django.conf import settings
 
 from connectors.pacing import due_connections
+from connectors.registry import work_turns
 from connectors.sync import READ_BUDGET, sync_connection
+from connectors.work_pacing import due_work
+from connectors.work_sync import sync_work
 from entities.models import Connection
 from infra.ticks import claim_tick, database_clock
 from periods.recording.attempts import abandon_expired
+from worklist.models import WorkAttempt
+
+WORK_LOOK_SECONDS = 60
 
 
 @shared_task(name="connectors.sync_due", time_limit=60, soft_time_limit=45)
@@ -36,3 +42,25 @@ def sync_one(connection_id: int) -> None:
     as_of = database_clock()
     if connection_id in due_connections(as_of):
         sync_connection(Connection.objects.get(pk=connection_id), as_of)
+
+
+@shared_task(name="connectors.sync_work_due", time_limit=60, soft_time_limit=45)
+def sync_work_due() -> None:
+    """Queue a read of the unfinished work of every connection where it is due; dead attempts are abandoned first."""
+    as_of = database_clock()
+    if claim_tick("sync work", WORK_LOOK_SECONDS, as_of):
+        abandon_expired(as_of, attempts=WorkAttempt)
+        for connection_id in due_work(as_of, work_turns()):
+            sync_work_one.delay(connection_id)
+
+
+@shared_task(
+    name="connectors.sync_work_one",
+    time_limit=READ_BUDGET.seconds + 50,
+    soft_time_limit=READ_BUDGET.seconds + 30,
+)
+def sync_work_one(connection_id: int) -> None:
+    """Read one turn of a connection's unfinished work if it is still due."""
+    as_of = database_clock()
+    if connection_id in due_work(as_of, work_turns()):
+        sync_work(Connection.objects.get(pk=connection_id), as_of)

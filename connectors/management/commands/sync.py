@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from closing.calendar.instants import parse_instant
-from connectors.sync import SyncResult, sync_connection
+from connectors.registry import work_turns
+from connectors.sync import sync_connection
+from connectors.work_sync import sync_work
 from entities.audit_trail import Verb, connection_object, record_act
 from entities.models import Connection
 from infra.ticks import database_clock
-from periods.models import SyncAttempt
+from periods.models import ReadAttempt, SyncAttempt
 from periods.recording.attempts import OutOfOrderRead
 
 
@@ -26,6 +29,10 @@ class Command(BaseCommand):
             "--as-of", type=parse_instant, help="the moment the reading speaks for, like 2026-06-12T12:00:00Z"
         )
 
+        parser.add_argument(
+            "--work", action="store_true", help="read what is in the way of the close as well"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         wall_clock = database_clock()
         as_of = options["as_of"] or wall_clock
@@ -38,13 +45,29 @@ class Command(BaseCommand):
                 failed.append(connection.name)
                 self.stderr.write(f"{connection.name}: {refused}.")
                 continue
-            self.stdout.write(_line(result))
-            if result.attempt is None or result.attempt.outcome not in SyncAttempt.READ_OUTCOMES:
+            self.stdout.write(_line(result.connection, result.attempt, result.changes))
+            was_read = result.attempt is not None and result.attempt.outcome in SyncAttempt.READ_OUTCOMES
+            if was_read and options["work"]:
+                was_read = self._read_work(connection, as_of)
+            if not was_read:
                 failed.append(connection.name)
         if failed:
             raise CommandError(
                 f"Not read: {', '.join(failed)}. The states shown are those of the last good read."
             )
+
+    def _read_work(self, connection: Connection, as_of: datetime) -> bool:
+        """Read every turn of the connection's unfinished work; False at the first that could not be read."""
+        for _ in range(work_turns().get(connection.kind, 0)):
+            try:
+                result = sync_work(connection, as_of)
+            except OutOfOrderRead as refused:
+                self.stderr.write(f"{connection.name}, unfinished work: {refused}.")
+                return False
+            self.stdout.write(_line(f"{connection.name}, unfinished work", result.attempt, result.changes))
+            if result.attempt is None or result.attempt.outcome not in SyncAttempt.READ_OUTCOMES:
+                return False
+        return True
 
 
 def _connections_to_read(names: list[str]) -> list[Connection]:
@@ -63,13 +86,12 @@ def _connections_to_read(names: list[str]) -> list[Connection]:
     return connections
 
 
-def _line(result: SyncResult) -> str:
-    attempt = result.attempt
+def _line(name: str, attempt: ReadAttempt | None, changes: int) -> str:
     if attempt is None:
-        return f"{result.connection}: another process is reading it; nothing was done."
-    line = f"{result.connection}: {attempt.get_outcome_display().lower()}"
+        return f"{name}: another process is reading it; nothing was done."
+    line = f"{name}: {attempt.get_outcome_display().lower()}"
     if attempt.outcome in SyncAttempt.READ_OUTCOMES:
-        line += f", {attempt.rows} rows in {attempt.pages} pages, {_count(result.changes, 'change')}"
+        line += f", {attempt.rows} rows in {attempt.pages} pages, {_count(changes, 'change')}"
     return f"{line}. {attempt.words}".rstrip()
 
 
