@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from board.web import labels
+from board.web.blockers_cell import BlockersCell, blockers_cell
 from board.web.readers import Reader
 from closing.calendar.deadlines import Deadline, city
 from closing.judging.standing import Level
@@ -70,6 +71,7 @@ class RowCells:
     url: str
     remark_texts: Sequence[str]  # remarks: an expected date, a reason, the number of notes
     silenced: str  # until when, by whom and why; "" if not silenced
+    blockers: BlockersCell | None
 
 
 def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
@@ -105,6 +107,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         url=f"/entities/{row.code}/?{query}",
         remark_texts=_remark_texts(row),
         silenced=labels.silenced(row.silence) if row.silence is not None else "",
+        blockers=blockers_cell(row, as_of, reader),
     )
 
 
