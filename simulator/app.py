@@ -29,7 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 TOKEN = re.compile(r"/([^/]+)/oauth2/(?:(v2\.0)/)?token/?")
 OPENID = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
-CENTRAL = re.compile(r"(/v2\.0(?:/([^/]+))?/([^/]+)/api/v2\.0)(?:/(.*))?")
+CENTRAL = re.compile(r"(/v2\.0(?:/([^/]+))?/([^/]+)/api/(?:v2\.0|[^/]+/[^/]+/v[\d.]+))(?:/(.*))?")
 
 
 class Simulator(SimulatorState):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from simulator.state import SimulatorState
 from simulator.web.wire import Answer, Request, json_answer
 from simulator.world.scenarios import change_of
+from simulator.world.situations import situations
+from simulator.world.story import Change
 from simulator.world.times import instant, iso, month_of
 
 ROUTE_HELP = {
@@ -17,8 +20,12 @@ ROUTE_HELP = {
     "PUT /_control/state": (
         'what happens at the clock\'s instant: {"company": "NLDT", "period": "2026-05", "status": "Closed"}, or'
         ' "access": {"Ledger": ["User", "FINCLOSE"], "Vend": "None"}, or for Business Central {"company": "ESIB",'
-        ' "allow_posting_from": "2026-06-01", "allow_posting_to": null}; a list of such changes many at once'
+        ' "allow_posting_from": "2026-06-01", "allow_posting_to": null}; or its work (simulator/README.md), such as'
+        ' {"company": "NLDT", "month": "2026-05", "situation": "unposted_61"}, {"company": "NLDT", "finish": "*"} or'
+        ' {"company": "NLDT", "play": 1}; a list of such changes many at once'
     ),
+    "GET /_control/work": "the work of every company at the clock",
+    "GET /_control/situations": "the situations that a company's work can be put into",
     "DELETE /_control/state": "forget what was set by PUT",
     "GET, PUT /_control/profile": "the switches for what is unverified; PUT sets those that are named",
     "GET, PUT /_control/latency": '{"ms": 20}: every answer waits that long',
@@ -147,12 +154,45 @@ def _set_state(simulator: SimulatorState, request: Request) -> Any:
         company = story.company(str(item["company"]))
         if company is None:
             raise ValueError(f"there is no company '{item['company']}'")
+        if "play" in item:
+            steps = story.next_steps(company, int(item["play"]), now)
+            changes += [Change(now, company.code, work=step) for step in steps]
+            continue
         period = item.get("period")
         month = None if period is None or "/" in str(period) else month_of(str(period), simulator.clock.start)
         changes.append(change_of(story, company, item, now, simulator.clock.start, month))
     for change in changes:
         story.add(change)
+    try:
+        story.at(now)
+    except TypeError as error:  # an item that has no such field
+        story.forget(changes)
+        raise ValueError(str(error)) from None
     return {"set": len(changes), "at": iso(now)}
+
+
+def _work(simulator: SimulatorState, request: Request) -> Any:
+    return {
+        code: [
+            {"kind": type(item).__name__.lower(), "number": item.number}
+            | {one.name: plain(getattr(item, one.name)) for one in fields(item)}
+            for item in work.items.values()
+        ]
+        for code, work in simulator.world().work.items()
+    }
+
+
+def plain(value: Any) -> Any:
+    """A field of an item as JSON; of lines only their number."""
+    if isinstance(value, tuple):
+        return len(value)
+    if value is None or isinstance(value, bool | int | dict):
+        return value
+    return str(value)
+
+
+def _situations(simulator: SimulatorState, request: Request) -> Any:
+    return {name: situation["about"] for name, situation in situations().items()}
 
 
 ROUTES: dict[tuple[str, str], Callable[[SimulatorState, Request], Any]] = {
@@ -162,6 +202,8 @@ ROUTES: dict[tuple[str, str], Callable[[SimulatorState, Request], Any]] = {
     ("GET", "state"): _state,
     ("PUT", "state"): _set_state,
     ("DELETE", "state"): _forget_states,
+    ("GET", "work"): _work,
+    ("GET", "situations"): _situations,
     ("GET", "profile"): _profile,
     ("PUT", "profile"): _set_profile,
     ("GET", "latency"): _latency,

@@ -46,6 +46,17 @@ class Control:
     def set_states(self, changes: list[Mapping[str, Any]]) -> None:
         self.call("PUT", "state", changes)
 
+    def set_work(self, company: str, **step: Any) -> None:
+        """Change a company's work from the clock's instant on (`situation=`, `work=`, `finish=`: see README.md).
+
+        Relative days are of `month=` (2026-05; default: the latest that had ended at start-up).
+        """
+        self.call("PUT", "state", {"company": company, **step})
+
+    def play(self, company: str, steps: int = 1) -> None:
+        """Let a company finish the next steps of its work, as its scenario's play has them."""
+        self.call("PUT", "state", {"company": company, "play": steps})
+
     def set_profile(self, **switches: Any) -> None:
         self.call("PUT", "profile", switches)
 

@@ -139,7 +139,8 @@ class Active:
             if fault.company is not None
             and (fault.kind == "entity_missing" or (fault.kind == "empty_list" and not fault.company.id))
         }
-        index = entity_set.position.get("LegalEntityId") or entity_set.position.get("dataAreaId")
+        owners = ("LegalEntityId", "dataAreaId", "LedgerName", "CompanyId")
+        index = next((entity_set.position[name] for name in owners if name in entity_set.position), None)
         if not hidden or index is None:
             return rows
         return [row for row in rows if row[index].upper() not in hidden]

@@ -21,6 +21,17 @@ MAIN_PROPERTY = {
     "LegalEntities": "Name",
     "Ledgers": "FiscalCalendar",
     "companies": "name",
+    "LedgerJournalHeaders": "IsPosted",
+    "LedgerJournalLines": "TransDate",
+    "LedgerJournalTableBiEntities": "Posted",
+    "JournalNames": "Type",
+    "TrialBalanceFiscalYearSnapshots": "OpeningBalance",
+    "TrialBalanceFiscalYearSnapshotHeaders": "DateLastRan",
+    "journals": "templateDisplayName",
+    "purchaseInvoices": "status",
+    "salesInvoices": "status",
+    "trialBalances": "balanceAtDateDebit",
+    "unpostedJournalLines": "lineCount",
 }
 STATES = {"LedgerFiscalPeriods", "LedgerFiscalPeriodsV2", "generalLedgerSetup"}
 LISTS = STATES | {"accountingPeriods", "FiscalPeriods"}

@@ -29,15 +29,19 @@ def _metadata(namespace: str, container: str, sets: list[EntitySet]) -> bytes:
             f'<Member Name={quoteattr(member)} Value="{value}"/>' for member, value in ENUMS[name].items()
         ]
         lines.append("</EnumType>")
+    types = {entity.name: entity.type for entity in sets}
     for entity in sets:
-        lines.append(f"<EntityType Name={quoteattr(entity.type)}><Key>")
-        lines += [f"<PropertyRef Name={quoteattr(name)}/>" for name in entity.key]
-        lines.append("</Key>")
+        keys = "".join(f"<PropertyRef Name={quoteattr(name)}/>" for name in entity.key)
+        lines.append(f"<EntityType Name={quoteattr(entity.type)}>" + (f"<Key>{keys}</Key>" if keys else ""))
         for column in entity.columns:
             kind = f"{namespace}.{column.type}" if column.type in ENUMS else f"Edm.{column.type}"
             scale = ' Scale="variable"' if column.type == "Decimal" else ""
             null = "" if column.nullable else ' Nullable="false"'
             lines.append(f'<Property Name={quoteattr(column.name)} Type="{kind}"{null}{scale}/>')
+        for way in (one for one in entity.navigation if one.target in types):
+            kind = f"{namespace}.{types[way.target]}"
+            kind = f"Collection({kind})" if way.many else kind
+            lines.append(f'<NavigationProperty Name="{way.name}" Type="{kind}"/>')
         if entity.name == "companies" and namespace == BC_NAMESPACE:
             lines += [
                 f'<NavigationProperty Name="{other.name}" Type="Collection({namespace}.{other.type})" '

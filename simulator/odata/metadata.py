@@ -8,7 +8,15 @@ from typing import Any
 from simulator.odata.tables import ENUMS, NAMESPACE, EntitySet
 from simulator.web.wire import Answer, Refusal, Request, json_answer
 
-TRANSACTIONS = {"LedgerJournalHeaders", "LedgerJournalLines"}
+TRANSACTIONS = (
+    "Headers",
+    "Lines",
+    "BiEntities",
+    "Trans",
+    "Tables",
+    "WorkItems",
+    "Snapshots",
+)  # ends of names
 
 
 def answer(request: Request, rest: str, sets: Mapping[str, EntitySet]) -> Answer:
@@ -38,13 +46,13 @@ def _used(sets: Mapping[str, EntitySet]) -> list[str]:
 
 def _data_entity(entity_set: EntitySet) -> dict[str, Any]:
     return {
-        "Name": entity_set.aot,
+        "Name": entity_set.aot or entity_set.type,
         "PublicEntityName": entity_set.type,
         "PublicCollectionName": entity_set.name,
         "LabelId": "",
         "DataServiceEnabled": True,
         "DataManagementEnabled": True,
-        "EntityCategory": "Transaction" if entity_set.name in TRANSACTIONS else "Reference",
+        "EntityCategory": "Transaction" if entity_set.name.endswith(TRANSACTIONS) else "Reference",
         "IsReadOnly": False,
     }
 
@@ -75,7 +83,14 @@ def _public_entity(entity_set: EntitySet) -> dict[str, Any]:
             }
             for column in entity_set.columns
         ],
-        "NavigationProperties": [],
+        "NavigationProperties": [
+            {
+                "Name": way.name,
+                "RelatedEntity": way.target,
+                "Cardinality": "Multiple" if way.many else "Single",
+            }
+            for way in entity_set.navigation
+        ],
         "PropertyGroups": [],
         "Actions": [],
     }

@@ -11,7 +11,15 @@ from simulator.odata.filters import NUMBERS, Dialect, Filter, Row, Value, bad, m
 from simulator.odata.tables import EntitySet
 from simulator.web.wire import Refusal
 
-__all__ = ["Dialect", "Query", "Row", "bad", "find_by_key", "parse", "parse_key"]
+__all__ = ["Dialect", "Expand", "Query", "Row", "bad", "find_by_key", "parse", "parse_key", "split_outside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """One name of $expand with the options in its parentheses, as sent."""
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Query:
     skip: int = 0
     count: bool = False
     skiptoken: str | None = None
-    expand: tuple[str, ...] = ()
+    expand: tuple[Expand, ...] = ()
     key: tuple[str, str] = field(default=("", ""))
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -66,13 +74,37 @@ def parse(options: Sequence[tuple[str, str]], entity_set: EntitySet, dialect: Di
         skip=_whole(values.get("$skip"), "$skip") or 0,
         count=_flag(values.get("$count")),
         skiptoken=values.get("$skiptoken"),
-        expand=tuple(_parts(values.get("$expand"))),
+        expand=tuple(_expand(part) for part in split_outside(values.get("$expand", ""), ",")),
         key=(values.get("$filter", ""), values.get("$orderby", "")),
     )
 
 
 def _parts(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def split_outside(text: str, mark: str) -> list[str]:
+    """Split at a mark outside parentheses and quotes, without empty parts."""
+    parts, depth, quoted = [""], 0, False
+    for letter in text:
+        quoted ^= letter == "'"
+        depth += 0 if quoted else (letter == "(") - (letter == ")")
+        if letter == mark and not depth and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _expand(part: str) -> Expand:
+    """`journalLines` or `journalLines($filter=...;$select=...)`."""
+    name, bracket, inner = part.partition("(")
+    if not bracket:
+        return Expand(name)
+    if not inner.endswith(")"):
+        raise bad(f"Could not understand '{part}' in $expand.")
+    options = [one.partition("=") for one in split_outside(inner[:-1], ";")]
+    return Expand(name.strip(), tuple((key.strip(), value.strip()) for key, _, value in options))
 
 
 def _order(part: str, entity_set: EntitySet) -> tuple[int, bool]:

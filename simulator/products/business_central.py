@@ -1,18 +1,27 @@
-"""Plays Business Central's API v2.0: companies, accounting periods, general ledger setup, and empty journals."""
+"""Plays Business Central: the standard API v2.0, Microsoft's intercompany app and the companion, below `/api/`."""
 
 from __future__ import annotations
 
-import base64
 import uuid
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.faults.active import Active
 from simulator.odata import query as odata
 from simulator.odata.edmx import bc_metadata
 from simulator.odata.query import Dialect, Query, Row
-from simulator.odata.tables import BC_SETS, Column, EntitySet
+from simulator.odata.tables import (
+    BC_COMPANION,
+    BC_GROUPS,
+    BC_INTERCOMPANY,
+    BC_SETS,
+    BC_STANDARD,
+    Column,
+    EntitySet,
+)
+from simulator.products import central_companion, central_work
+from simulator.products.central_rows import Shelf, bounds, etag, page_row, stamp, wire_date
 from simulator.products.finops import as_json, max_page_size
 from simulator.web.wire import Answer, Refusal, Request, json_answer
 from simulator.world.profile import Profile
@@ -20,7 +29,6 @@ from simulator.world.story import Company, Story, World
 
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 VERSION = ("odata-version", "4.0")
-BLANK_DATE = "0001-01-01"
 DIALECT = Dialect(wildcards=False, ignore_case=False, functions=True)
 MORE_COMPANY_FIELDS = (
     Column("timestamp", "String", True),
@@ -28,14 +36,33 @@ MORE_COMPANY_FIELDS = (
     Column("systemModifiedAt", "DateTimeOffset", True),
 )
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "CAD": "$", "MXN": "$"}
+# Lines that a request must not ask for without their journal, with the words of the refusal.
+NEED_JOURNAL = {"journalLines", "customerPayments", "vendorPayments"}
+NO_JOURNAL = "You must specify a journal batch ID or a journal ID to get a journal line."
 
 
 def not_found(path: str) -> Refusal:
     return Refusal(404, f"No HTTP resource was found that matches '{path}'.", "BadRequest_ResourceNotFound")
 
 
+@dataclass(frozen=True)
+class Ask:
+    """One request with all that its answer depends on; `parts` is the path below what is already understood."""
+
+    request: Request
+    api: str
+    context: str
+    parts: tuple[str, ...]
+    world: World
+    profile: Profile
+    active: Active
+
+    def below(self, name: str, *parts: str) -> Ask:
+        return replace(self, context=f"{self.context}/{name}", parts=parts)
+
+
 class BusinessCentral:
-    """Answers requests below `.../api/v2.0` of one tenant's environments."""
+    """Answers requests below one of the APIs of one tenant's environments."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
@@ -47,32 +74,35 @@ class BusinessCentral:
         """Answer `{base}/{rest}`; raises `Refusal` for everything the product refuses."""
         if request.method not in {"GET", "HEAD"}:
             raise Refusal(405, "Entity does not support this operation.", "BadRequest_MethodNotAllowed")
-        parts = [part for part in rest.split("/") if part]
-        company_set = BC_SETS["companies"]
-        if profile.bc_company_fields == "more":
-            company_set = EntitySet(
-                company_set.name,
-                company_set.type,
-                company_set.key,
-                (*company_set.columns, *MORE_COMPANY_FIELDS),
-            )
+        api = base.partition("/api/")[2]
+        sets = served(api, profile)
+        if not sets:
+            raise not_found(rest)
+        parts = tuple(part for part in rest.split("/") if part)
         if not parts:
             value = [{"name": "companies", "kind": "EntitySet", "url": "companies"}]
+            if api != BC_STANDARD:
+                value = [{"name": name, "kind": "EntitySet", "url": name} for name in sets]
             return json_answer(
                 {"@odata.context": f"{base}/$metadata", "value": value}, kind=JSON, headers=(VERSION,)
             )
-        if parts == ["$metadata"]:
-            return Answer(200, (("content-type", "application/xml"), VERSION), bc_metadata(BC_SETS.values()))
-        name, key = _split(parts[0])
+        if parts == ("$metadata",):
+            return Answer(200, (("content-type", "application/xml"), VERSION), bc_metadata(sets.values()))
+        ask = Ask(request, api, f"{base}/$metadata#companies", parts[1:], world, profile, active)
+        return self._companies(ask, parts[0], sets)
+
+    def _companies(self, ask: Ask, first: str, sets: Mapping[str, EntitySet]) -> Answer:
+        name, key = _split(first)
         if name != "companies":
-            raise not_found(parts[0])
-        companies = [company for company in self.story.bc if not active.hides(company.code)]
-        rows = [self._company_row(company, company_set, profile, active) for company in companies]
+            raise not_found(first)
+        company_set = BC_SETS["companies"]
+        if ask.profile.bc_company_fields == "more":
+            company_set = replace(company_set, columns=(*company_set.columns, *MORE_COMPANY_FIELDS))
+        companies = [company for company in self.story.bc if not ask.active.hides(company.code)]
+        rows = [self._company_row(company, company_set, ask) for company in companies]
         if key is None:
-            return self._set(
-                request, f"{base}/$metadata#companies", company_set, rows, parts[1:], profile, active
-            )
-        row = _by_id(rows, key)
+            return self._set(ask, company_set, rows)
+        row = _by_id(rows, key, company_set)
         if row is None:
             raise Refusal(404, "The company was not found.", "BadRequest_ResourceNotFound")
         company = companies[rows.index(row)]
@@ -80,84 +110,144 @@ class BusinessCentral:
             raise Refusal(
                 403, f"You have no access to the company {company.name}.", "Authorization_RequestDenied"
             )
-        if len(parts) == 1:
-            query = odata.parse(request.options, company_set, DIALECT)
-            return _one(f"{base}/$metadata#companies/$entity", row, company_set, query)
-        context = f"{base}/$metadata#companies({row[1]})"
-        return self._inside(request, context, company, parts[1:], world, profile, active)
+        if not ask.parts:
+            query = odata.parse(ask.request.options, company_set, DIALECT)
+            return _one(f"{ask.context}/$entity", row, company_set, query)
+        if ask.api == BC_COMPANION and ask.profile.bc_companion == "forbidden":
+            raise Refusal(403, "Sorry, the current permissions prevented the action.", "Authorization_Denied")
+        return self._inside(replace(ask, context=f"{ask.context}({row[1]})"), company, sets)
 
-    def _inside(
-        self,
-        request: Request,
-        context: str,
-        company: Company,
-        parts: list[str],
-        world: World,
-        profile: Profile,
-        active: Active,
-    ) -> Answer:
-        """Answer a request below `companies({id})`."""
-        name, key = _split(parts[0])
-        entity_set = BC_SETS.get(name)
+    def _inside(self, ask: Ask, company: Company, sets: Mapping[str, EntitySet]) -> Answer:
+        """Answer a request below `companies({id})`, and below one of its rows."""
+        name, key = _split(ask.parts[0])
+        entity_set = sets.get(name)
         if entity_set is None or name == "companies":
-            raise not_found(parts[0])
-        context = f"{context}/{name}"
-        rows = self._rows(entity_set, company, world, profile, active)
+            raise not_found(ask.parts[0])
+        filtered = dict(ask.request.options).get("$filter", "")
+        shelf = Shelf(self.story, company, ask.world, ask.profile, *bounds(filtered))
+        inside = ask.below(name, *ask.parts[1:])
+        rows = self._rows(entity_set, shelf, ask)
         if key is None:
-            return self._set(request, context, entity_set, rows, parts[1:], profile, active)
-        row = _by_id(rows, key)
-        if row is None or len(parts) > 1:
-            raise not_found(parts[0])
-        return _one(f"{context}/$entity", row, entity_set, odata.parse(request.options, entity_set, DIALECT))
+            self._refuse_without_journal(entity_set, filtered, ask.profile)
+            if name == "journals" and "templateDisplayName" not in filtered:
+                place, first = entity_set.position["templateDisplayName"], central_work.first_template(shelf)
+                rows = [row for row in rows if row[place] == first]
+            return self._set(inside, entity_set, rows, shelf)
+        row = _by_id(rows, key, entity_set)
+        if row is None:
+            raise not_found(ask.parts[0])
+        if inside.parts:
+            return self._below_row(inside, entity_set, row, shelf)
+        query = odata.parse(ask.request.options, entity_set, DIALECT)
+        related = self._related(inside, entity_set, query, shelf)
+        return _one(f"{inside.context}/$entity", row, entity_set, query, related)
+
+    @staticmethod
+    def _refuse_without_journal(entity_set: EntitySet, filtered: str, profile: Profile) -> None:
+        needed = entity_set.name in NEED_JOURNAL
+        if entity_set.name != "journalLines" and profile.bc_payment_lines == "served":
+            needed = False
+        if needed and "journalId eq" not in filtered and "id eq" not in filtered:
+            raise Refusal(400, NO_JOURNAL, "Application_DialogException")
+
+    def _below_row(self, ask: Ask, entity_set: EntitySet, row: Row, shelf: Shelf) -> Answer:
+        """Answer `journals({id})/journalLines`: the rows that belong to one row."""
+        way = next((one for one in entity_set.navigation if one.name == ask.parts[0]), None)
+        if way is None:
+            raise not_found(ask.parts[0])
+        target = BC_GROUPS[ask.api][way.target]
+        ours = row[entity_set.position[central_work.JOINS[target.name][1]]]
+        theirs = target.position[central_work.JOINS[target.name][0]]
+        rows = [one for one in self._rows(target, shelf, ask) if one[theirs] == ours]
+        return self._set(ask.below(target.name, *ask.parts[1:]), target, rows, shelf)
+
+    def _rows(self, entity_set: EntitySet, shelf: Shelf, ask: Ask) -> list[Row]:
+        if ask.api == BC_STANDARD:
+            match entity_set.name:
+                case "accountingPeriods":
+                    return self._periods(shelf)
+                case "generalLedgerSetup":
+                    return [self._setup(shelf, ask.active)]
+        shown = {
+            BC_STANDARD: central_work.SHOWN,
+            BC_INTERCOMPANY: central_companion.INTERCOMPANY,
+            BC_COMPANION: central_companion.COMPANION,
+        }[ask.api].get(entity_set.name)
+        values = [*(shown(shelf) if shown else ()), *shelf.given(entity_set.name)]
+        return [page_row(entity_set, one, ask.profile) for one in values]
+
+    def _related(
+        self, ask: Ask, entity_set: EntitySet, query: Query, shelf: Shelf | None
+    ) -> Callable[[Row], dict[str, Any]]:
+        """A function that gives, for a row, the rows that $expand names; its options apply to them."""
+        found = []
+        for part in query.expand:
+            way = next((one for one in entity_set.navigation if one.name == part.name), None)
+            if way is None or shelf is None:
+                raise odata.bad(f"Could not find a property named '{part.name}' on type '{entity_set.type}'.")
+            target = BC_GROUPS[ask.api][way.target]
+            inner = odata.parse(part.options, target, DIALECT)
+            rows = inner.rows(ask.active.rows_seen(target, self._rows(target, shelf, ask)))
+            theirs, ours = central_work.JOINS[target.name]
+            found.append((part.name, target, inner, rows, entity_set.position[ours], target.position[theirs]))
+
+        def related(row: Row) -> dict[str, Any]:
+            return {
+                name: [
+                    _json(one, target, inner)
+                    for one in rows[inner.skip :][: inner.top]
+                    if one[theirs] == row[ours]
+                ]
+                for name, target, inner, rows, ours, theirs in found
+            }
+
+        return related
 
     def _set(
-        self,
-        request: Request,
-        context: str,
-        entity_set: EntitySet,
-        rows: Sequence[Row],
-        rest: list[str],
-        profile: Profile,
-        active: Active,
+        self, ask: Ask, entity_set: EntitySet, rows: Sequence[Row], shelf: Shelf | None = None
     ) -> Answer:
-        query = odata.parse(request.options, entity_set, DIALECT)
-        if [name for name in query.expand if (entity_set.name, name) != ("journals", "journalLines")]:
-            raise odata.bad(
-                f"Could not find a property named '{query.expand[0]}' on type '{entity_set.type}'."
-            )
-        rows = query.rows(active.rows_seen(entity_set, rows))
-        if rest == ["$count"]:
+        query = odata.parse(ask.request.options, entity_set, DIALECT)
+        related = self._related(ask, entity_set, query, shelf)
+        rows = query.rows(ask.active.rows_seen(entity_set, rows))
+        if ask.parts == ("$count",):
             return Answer(200, (("content-type", "text/plain"), VERSION), str(len(rows)).encode())
-        if rest:
-            raise not_found(rest[0])
-        page, link, applied = self._page(request, rows, query, profile, active)
+        if ask.parts:
+            raise not_found(ask.parts[0])
+        page, link, applied = self._page(ask, rows, query, keyed="id" in entity_set.key)
         value: dict[str, Any] = {
-            "@odata.context": context + (f"({','.join(query.select)})" if query.select else "")
+            "@odata.context": ask.context + (f"({','.join(query.select)})" if query.select else "")
         }
         if query.count:
             value["@odata.count"] = len(rows)
-        value["value"] = [_json(row, entity_set, query) for row in page]
+        value["value"] = [_json(row, entity_set, query) | related(row) for row in page]
         if link:
             value["@odata.nextLink"] = link
         headers = (("content-type", JSON), VERSION, *applied)
-        if active.touches_rows:
-            return Answer(200, headers, active.spoil(value, request, entity_set.name))
+        if ask.active.touches_rows:
+            return Answer(200, headers, ask.active.spoil(value, ask.request, entity_set.name))
         return json_answer(value, kind=JSON, headers=(VERSION, *applied))
 
     @staticmethod
     def _page(
-        request: Request, rows: Sequence[Row], query: Query, profile: Profile, active: Active
+        ask: Ask, rows: Sequence[Row], query: Query, *, keyed: bool
     ) -> tuple[Sequence[Row], str | None, tuple[tuple[str, str], ...]]:
+        """A page, the link to the next one, and the header that says which preference was honoured.
+
+        The companion's rows have no lasting id: their token is a place, that of the others the last row's id.
+        """
+        request, profile = ask.request, ask.profile
+        keyed = keyed and ask.api != BC_COMPANION
         preferred = max_page_size(request)
         size = max(1, min(preferred or profile.bc_page_size, profile.bc_page_size))
         applied = (("preference-applied", f"odata.maxpagesize={size}"),) if preferred else ()
         begin = query.skip
         if query.skiptoken is not None:
             last = query.skiptoken.strip("'")
-            begin = next((index for index, row in enumerate(rows, start=1) if row[1] == last), -1)
+            names = [row[1] for row in rows] if keyed else [str(place) for place in range(1, len(rows) + 1)]
+            begin = names.index(last) + 1 if last in names else -1
             if begin < 0:
                 raise odata.bad("The skip token names a row that is not there.")
-        begin = active.shift(begin)
+        begin = ask.active.shift(begin)
         available = max(len(rows) - begin, 0)
         remaining = available if query.top is None else min(query.top, available)
         page = rows[begin : begin + min(remaining, size)]
@@ -171,24 +261,15 @@ class BusinessCentral:
         ]
         if query.top is not None:
             next_options.append(f"$top={remaining - size}")
-        next_options.append(f"$skiptoken='{page[-1][1]}'")
+        next_options.append(f"$skiptoken='{page[-1][1] if keyed else begin + size}'")
         return page, f"{request.address}?{'&'.join(next_options)}", applied
 
-    def _rows(
-        self, entity_set: EntitySet, company: Company, world: World, profile: Profile, active: Active
-    ) -> list[Row]:
-        match entity_set.name:
-            case "accountingPeriods":
-                return self._periods(company, world, profile)
-            case "generalLedgerSetup":
-                return [self._setup(company, world, profile, active)]
-        return []
-
-    def _periods(self, company: Company, world: World, profile: Profile) -> list[Row]:
-        key = (company.code, world.version, profile)
+    def _periods(self, shelf: Shelf) -> list[Row]:
+        company, profile = shelf.company, shelf.profile
+        key = (company.code, shelf.world.version, profile)
         if key in self._cache:
             return self._cache[key]
-        closed = world.windows[company.code].closed_years
+        closed = shelf.world.windows[company.code].closed_years
         rows: list[Row] = []
         for day, year, begins_year in company.period_starts():
             # Close Year locks the closed year's periods and the first period of the next one.
@@ -211,11 +292,12 @@ class BusinessCentral:
         self._cache[key] = rows
         return rows
 
-    def _setup(self, company: Company, world: World, profile: Profile, active: Active) -> Row:
-        window = world.windows[company.code]
+    @staticmethod
+    def _setup(shelf: Shelf, active: Active) -> Row:
+        company, window = shelf.company, shelf.world.windows[shelf.company.code]
         allowed_from, allowed_to = active.window(window.allowed_from, window.allowed_to)
         return _row(
-            profile,
+            shelf.profile,
             1 + window.changes,
             str(uuid.uuid5(uuid.UUID(company.id), "generalLedgerSetup")),
             wire_date(allowed_from),
@@ -230,9 +312,9 @@ class BusinessCentral:
             *[""] * 6,
         )
 
-    def _company_row(self, company: Company, entity_set: EntitySet, profile: Profile, active: Active) -> Row:
+    def _company_row(self, company: Company, entity_set: EntitySet, ask: Ask) -> Row:
         values: list[Any] = [
-            active.identity(company.code, company.id),
+            ask.active.identity(company.code, company.id),
             "29.0.0.0",
             company.name,
             company.display_name or company.name,
@@ -241,32 +323,52 @@ class BusinessCentral:
         if "timestamp" in entity_set.column:
             created = stamp(self.story.long_ago)
             values += ["1", created, created]
-        return _row(profile, 1, *values)
+        return _row(ask.profile, 1, *values)
+
+
+def served(api: str, profile: Profile) -> Mapping[str, EntitySet]:
+    """The sets of one API in this environment; none where its extension is not installed."""
+    if api == BC_INTERCOMPANY and profile.bc_intercompany_app == "absent":
+        return {}
+    if api == BC_COMPANION and profile.bc_companion == "absent":
+        return {}
+    sets = BC_GROUPS.get(api, {})
+    if api == BC_COMPANION and profile.bc_companion == "partly":
+        return {
+            name: one for name, one in sets.items() if name in central_companion.PARTLY or name == "companies"
+        }
+    return sets
 
 
 def _row(profile: Profile, version: int, *values: Any) -> Row:
-    match profile.bc_etag:
-        case "base64":
-            text = base64.b64encode(f"19;{values[0]};1;{version};".encode()).decode()
-            tag: str | None = f'W/"{text}"'
-        case "short":
-            tag = f'W/"{version}"'
-        case _:
-            tag = None
-    return (tag, *values)
+    return (etag(profile, version, values[0]), *values)
 
 
 def _json(row: Row, entity_set: EntitySet, query: Query) -> dict[str, Any]:
     value = as_json(row, entity_set, query.select)
     if value["@odata.etag"] is None:
         del value["@odata.etag"]
-    return value | {name: [] for name in query.expand}
+    for column in entity_set.columns:
+        if column.type == "Stream" and column.name in value:
+            place = f"{entity_set.name}({row[1]})/{column.name}"
+            value = {
+                f"{name}@odata.mediaReadLink" if name == column.name else name: place
+                if name == column.name
+                else one
+                for name, one in value.items()
+            }
+    return value
 
 
-def _one(context: str, row: Row, entity_set: EntitySet, query: Query) -> Answer:
-    return json_answer(
-        {"@odata.context": context, **_json(row, entity_set, query)}, kind=JSON, headers=(VERSION,)
-    )
+def _one(
+    context: str,
+    row: Row,
+    entity_set: EntitySet,
+    query: Query,
+    related: Callable[[Row], dict[str, Any]] = lambda row: {},
+) -> Answer:
+    value = {"@odata.context": context, **_json(row, entity_set, query), **related(row)}
+    return json_answer(value, kind=JSON, headers=(VERSION,))
 
 
 def _split(segment: str) -> tuple[str, str | None]:
@@ -280,18 +382,11 @@ def _split(segment: str) -> tuple[str, str | None]:
         raise Refusal(400, f"Bad key predicate '({key}'.", "BadRequest") from None
 
 
-def _by_id(rows: Sequence[Row], key: str) -> Row | None:
-    return next((row for row in rows if row[1] == key), None)
-
-
-def wire_date(day: date | None) -> str:
-    return day.isoformat() if day else BLANK_DATE
-
-
-def stamp(moment: datetime) -> str:
-    """A time stamp with up to three decimals, as SQL Server writes it; whole seconds have none."""
-    text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}".rstrip("0").rstrip(".")
-    return text + "Z"
+def _by_id(rows: Sequence[Row], key: str, entity_set: EntitySet) -> Row | None:
+    if not entity_set.key:
+        return None
+    place = entity_set.position[entity_set.key[0]]
+    return next((row for row in rows if row[place] == key), None)
 
 
 def refusal(refused: Refusal, profile: Profile) -> Answer:

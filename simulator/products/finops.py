@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,8 +14,9 @@ from simulator.faults.active import Active
 from simulator.odata import query as odata
 from simulator.odata.edmx import finops_metadata
 from simulator.odata.query import Dialect, Query, Row
-from simulator.odata.tables import EntitySet
+from simulator.odata.tables import EntitySet, Navigation
 from simulator.products.finops_rows import Rows
+from simulator.products.finops_sets import joined
 from simulator.web.wire import Answer, Refusal, Request, dumps, html_answer, json_answer
 from simulator.world.profile import Profile
 from simulator.world.story import Story, World
@@ -32,6 +33,15 @@ class Page:
     rows: Sequence[Row]
     next_link: str | None
     count: int | None
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """One navigation that a request expands, with the options for its rows."""
+
+    way: Navigation
+    target: EntitySet
+    query: Query
 
 
 class Bodies:
@@ -84,16 +94,70 @@ class Finops:
             )
         dialect = Dialect(wildcards=True, ignore_case=profile.finops_texts == "ignore_case", functions=False)
         query = odata.parse(request.options, entity_set, dialect)
-        if query.expand:
-            raise odata.bad(
-                f"Property '{query.expand[0]}' on type '{entity_set.type}' is not a navigation property."
-            )
+        expanded = self._expanded(query, entity_set, sets, dialect, profile)
         if bracket:
-            return self._single(request, key[:-1], entity_set, query, world, profile, active)
+            return self._single(request, key[:-1], entity_set, query, expanded, world, profile, active)
         if counted:
             total = len(self._find(request, entity_set, query, world, profile, active))
             return Answer(200, (("content-type", "text/plain"), VERSION), str(total).encode())
-        return self._list(request, entity_set, query, world, profile, active)
+        return self._list(request, entity_set, query, expanded, world, profile, active)
+
+    @staticmethod
+    def _expanded(
+        query: Query,
+        entity_set: EntitySet,
+        sets: Mapping[str, EntitySet],
+        dialect: Dialect,
+        profile: Profile,
+    ) -> list[Expanded]:
+        """The navigations of $expand, of the first level only; raises `Refusal` where the product refuses them."""
+        if query.expand and profile.finops_expand == "refused":
+            raise odata.bad("The query option '$expand' is not allowed.")
+        found = []
+        for part in query.expand:
+            way = next((one for one in entity_set.navigation if one.name == part.name), None)
+            if way is None or way.target not in sets:
+                raise odata.bad(
+                    f"Property '{part.name}' on type '{entity_set.type}' is not a navigation property."
+                )
+            if part.options and profile.finops_expand == "plain":
+                raise odata.bad("Options within $expand are not supported.")
+            target = sets[way.target]
+            inner = odata.parse(part.options, target, dialect)
+            if inner.expand:
+                raise odata.bad("$expand is supported on the first level only.")
+            found.append(Expanded(way, target, inner))
+        return found
+
+    def _related(
+        self,
+        request: Request,
+        entity_set: EntitySet,
+        expanded: Sequence[Expanded],
+        world: World,
+        profile: Profile,
+        active: Active,
+    ) -> Callable[[Row], dict[str, Any]]:
+        """A function that gives, for a row, the expanded rows by the names of their navigations."""
+        indexes = []
+        for one in expanded:
+            pairs = joined(entity_set, one.target)
+            ours = [entity_set.position[name] for name, _ in pairs]
+            theirs = [one.target.position[name] for _, name in pairs]
+            index: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+            for row in self._find(request, one.target, one.query, world, profile, active):
+                key = tuple(str(row[place]).casefold() for place in theirs)
+                index.setdefault(key, []).append(as_json(row, one.target, one.query.select))
+            indexes.append((one.way, ours, index))
+
+        def related(row: Row) -> dict[str, Any]:
+            value: dict[str, Any] = {}
+            for way, ours, index in indexes:
+                rows = index.get(tuple(str(row[place]).casefold() for place in ours), [])
+                value[way.name] = rows if way.many else next(iter(rows), None)
+            return value
+
+        return related
 
     def _service_document(self, request: Request, sets: dict[str, EntitySet]) -> Answer:
         value = [{"name": name, "kind": "EntitySet", "url": name} for name in sets]
@@ -136,6 +200,7 @@ class Finops:
         request: Request,
         entity_set: EntitySet,
         query: Query,
+        expanded: Sequence[Expanded],
         world: World,
         profile: Profile,
         active: Active,
@@ -153,13 +218,17 @@ class Finops:
             link = self._next_link(request, query, begin + size, remaining - size, profile) if more else None
             return Page(rows_of_page, link, len(rows) if query.count else None)
 
-        context = f"{request.origin}/data/$metadata#{entity_set.name}"
-        if query.select:
-            context += f"({','.join(query.select)})"
+        def content() -> dict[str, Any]:
+            related = self._related(request, entity_set, expanded, world, profile, active)
+            return envelope(context, page(), entity_set, query.select, related)
+
+        shown = [*(query.select or ()), *(f"{one.way.name}()" for one in expanded)]
+        context = f"{request.origin}/data/$metadata#{entity_set.name}" + (
+            f"({','.join(shown)})" if shown else ""
+        )
         headers = (("content-type", JSON_MINIMAL), VERSION, ("cache-control", "no-cache"))
         if active.touches_rows:
-            value = envelope(context, page(), entity_set, query.select)
-            return Answer(200, headers, active.spoil(value, request, entity_set.name))
+            return Answer(200, headers, active.spoil(content(), request, entity_set.name))
         key = (
             world.version,
             profile,
@@ -168,7 +237,7 @@ class Finops:
             request.query,
             request.headers.get("prefer"),
         )
-        body = self._bodies.get(key, lambda: dumps(envelope(context, page(), entity_set, query.select)))
+        body = self._bodies.get(key, lambda: dumps(content()))
         return Answer(200, headers, body)
 
     def _single(
@@ -177,6 +246,7 @@ class Finops:
         key: str,
         entity_set: EntitySet,
         query: Query,
+        expanded: Sequence[Expanded],
         world: World,
         profile: Profile,
         active: Active,
@@ -187,7 +257,8 @@ class Finops:
         if row is None:
             raise Refusal(404, f"No resources were found when selecting for '{entity_set.name}({key})'.")
         context = f"{request.origin}/data/$metadata#{entity_set.name}/$entity"
-        value = {"@odata.context": context, **as_json(row, entity_set, query.select)}
+        related = self._related(request, entity_set, expanded, world, profile, active)
+        value = {"@odata.context": context, **as_json(row, entity_set, query.select), **related(row)}
         return json_answer(value, kind=JSON_MINIMAL, headers=(VERSION,))
 
     @staticmethod
@@ -242,12 +313,16 @@ def as_json(row: Row, entity_set: EntitySet, select: tuple[str, ...] | None) -> 
 
 
 def envelope(
-    context: str, page: Page, entity_set: EntitySet, select: tuple[str, ...] | None
+    context: str,
+    page: Page,
+    entity_set: EntitySet,
+    select: tuple[str, ...] | None,
+    related: Callable[[Row], dict[str, Any]],
 ) -> dict[str, Any]:
     value: dict[str, Any] = {"@odata.context": context}
     if page.count is not None:
         value["@odata.count"] = page.count
-    value["value"] = [as_json(row, entity_set, select) for row in page.rows]
+    value["value"] = [as_json(row, entity_set, select) | related(row) for row in page.rows]
     if page.next_link:
         value["@odata.nextLink"] = page.next_link
     return value

@@ -6,15 +6,17 @@ import base64
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
+from zlib import crc32
 
 from simulator.odata.query import Row
 from simulator.odata.tables import FINOPS_SETS, MODULES, PERIODS_V1, PERIODS_V2, EntitySet
+from simulator.products.finops_sets import cased, hidden, is_work, values_of
+from simulator.products.finops_work import EMPTY_DATE, FIRST_RECORD, Values, record
 from simulator.world.profile import Profile
 from simulator.world.story import Company, Period, PeriodKey, PeriodState, Story, World
 
-EMPTY_DATE = "1900-01-01T12:00:00Z"
+NO_GUID = "00000000-0000-0000-0000-000000000000"
 NEVER_ENDS = "2154-12-31T23:59:59Z"
-FIRST_RECORD = 5_637_144_576  # the first RecId of the product
 
 COUNTRIES = {  # ISO 3 -> ISO 2, the product's name of the time zone
     "GBR": ("GB", "GMT_DUBLIN_EDINBURGH_LISBON_LONDON"),
@@ -47,6 +49,10 @@ def blank(entity_set: EntitySet, **values: Any) -> list[Any]:
                 row.append(0)
             case "NoYes":
                 row.append("No")
+            case "Boolean":
+                row.append(False)
+            case "Guid":
+                row.append(NO_GUID)
             case _:
                 row.append(None)
     return row
@@ -77,10 +83,12 @@ class Rows:
         for entity_set in chosen:
             absent = ("ITMAccessLevel", "ITMUserGroupInfo") if profile.landed_cost == "absent" else ()
             served[entity_set.name] = entity_set.without(*absent)
-        return dict(sorted(served.items()))
+        return {name: one for name, one in sorted(served.items()) if not hidden(name, profile)}
 
     def of(self, entity_set: EntitySet, world: World, profile: Profile) -> Sequence[Row]:
         """All rows of a set at the world's instant."""
+        if is_work(entity_set):
+            return self._work(entity_set, world, profile)
         if entity_set.name == "FiscalYears":
             return self._fiscal_years(entity_set, world, profile)
         if entity_set.name not in {PERIODS_V1.name, PERIODS_V2.name}:
@@ -95,6 +103,17 @@ class Rows:
                     company = self.story.by_code[code]
                     period = self.story.periods_by_key[company.calendar][key]
                     rows[index] = self._status_row(entity_set, company, period, state, index, profile)
+            latest = self._latest[entity_set.name] = (version, rows)
+        return latest[1]
+
+    def _work(self, entity_set: EntitySet, world: World, profile: Profile) -> Sequence[Row]:
+        version = (world.version, profile)
+        latest = self._latest.get(entity_set.name)
+        if latest is None or latest[0] != version:
+            rows = [
+                work_row(entity_set, values, profile)
+                for values in values_of(entity_set, self.story, world, profile)
+            ]
             latest = self._latest[entity_set.name] = (version, rows)
         return latest[1]
 
@@ -143,11 +162,6 @@ class Rows:
                 return [
                     tagged(fiscal_period(entity_set, item, profile), number)
                     for number, item in enumerate(periods, start=1)
-                ]
-            case "LedgerJournalHeaders" | "LedgerJournalLines":
-                return [
-                    tagged(journal(entity_set, item, self.story), number)
-                    for number, item in enumerate(self.story.journals, start=1)
                 ]
         return self._status_rows(entity_set, profile)
 
@@ -305,32 +319,11 @@ def ledger(entity_set: EntitySet, company: Company, number: int) -> list[Any]:
     )
 
 
-def journal(entity_set: EntitySet, entry: Any, story: Story) -> list[Any]:
-    """The header or the only line of a journal in the scenario."""
-    company = story.company(str(entry["company"]))
-    assert company is not None, entry
-    day = f"{entry['date']}T12:00:00Z"
-    values = {
-        "dataAreaId": company.code.lower(),
-        "JournalBatchNumber": entry["number"],
-        "AccountingCurrency": company.currency,
-        "JournalName": "GenJrn",
-        "Description": entry["description"],
-        "PostingLayer": "Current",
-        "IsPosted": "Yes" if entry["posted"] else "No",
-        "JournalTotalCredit": entry["amount"],
-        "JournalTotalDebit": entry["amount"],
-        "LineNumber": 1,
-        "Voucher": f"V-{entry['number']}",
-        "Text": entry["description"],
-        "TransDate": day,
-        "DocumentDate": EMPTY_DATE,
-        "DebitAmount": entry["amount"],
-        "CreditAmount": 0,
-        "CurrencyCode": company.currency,
-        "Company": company.code.lower(),
-        "AccountType": "Ledger",
-        "OffsetAccountType": "Ledger",
-        "ExchRate": 100,
-    }
-    return blank(entity_set, **values)
+def work_row(entity_set: EntitySet, values: Values, profile: Profile) -> Row:
+    """A row of a set that shows work; its etag changes with its content."""
+    if "dataAreaId" in entity_set.column:
+        values = values | {"dataAreaId": cased(entity_set, str(values["dataAreaId"]), profile)}
+    row = blank(entity_set, **values)
+    key = record(entity_set.name, *(row[entity_set.position[name]] for name in entity_set.key))
+    row[0] = etag(1 + crc32(repr(row).encode()) % 1000, key)
+    return tuple(row)

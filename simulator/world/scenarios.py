@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from simulator.world.calendars import calendar, week_starts
+from simulator.world.situations import STEP, step_of
 from simulator.world.story import Change, Company, Loop, Period, PeriodStart, Story
 from simulator.world.times import (
     Month,
@@ -28,6 +30,7 @@ from simulator.world.times import (
     span,
     when,
 )
+from simulator.world.work import Step
 
 FOLDER = Path(__file__).parent / "scenarios"
 LANGUAGES = {"GBR": "en-GB", "USA": "en-US", "NLD": "nl", "DEU": "de", "FRA": "fr", "IRL": "en-IE"}
@@ -90,10 +93,14 @@ def _build(data: Mapping[str, Any], start: datetime) -> Story:
         },
         loops=(),
         changes=[],
-        journals=tuple(finops.get("journals") or ()),
+        plays=_plays(data.get("plays") or {}, start),
         profile=dict(data.get("profile") or {}),
     )
-    changes: list[Change] = []
+    changes: list[Change] = [
+        Change(story.long_ago, company.code, work=step_of(spec, company.code, start))
+        for spec in data.get("work") or ()
+        for company in [_company(story, spec)]
+    ]
     for company in finops.get("companies") or ():
         changes += _habit_of_ledger(story, company, start)
     for company in central.get("companies") or ():
@@ -145,7 +152,7 @@ def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
         count = (end - begin + 1) * 12 + bool(years.get("lone_row", True))
         months = tuple(shifted((begin, first), number) for number in range(count))
         if "weeks" in years:
-            starts = _week_starts(begin, end, str(years["weeks"]))[:count]
+            starts = week_starts(begin, end, str(years["weeks"]))[:count]
             months = ()
         elif "start_day" in years:
             later = timedelta(days=int(years["start_day"]) - 1)
@@ -164,72 +171,6 @@ def _bc_company(spec: Mapping[str, Any], start: datetime) -> Company:
         starts=starts,
         display_name=str(spec.get("display_name", "")),
     )
-
-
-def calendar(name: str, spec: Mapping[str, Any], start: datetime) -> tuple[Period, ...]:
-    """The periods of a calendar: whole years of months or of `weeks` (such as 4-4-5), or plain `months` in a row."""
-    if "months" in spec:
-        newest = month_of(str(spec.get("newest", "latest + 1")), start)
-        months = [shifted(newest, -back) for back in reversed(range(int(spec["months"])))]
-        return tuple(
-            _operating(name, str(month[0]), first_day(month), last_day(month), month[1]) for month in months
-        )
-    begin = int(spec.get("from", start.year - int(spec.get("years_back", 2))))
-    end = int(spec.get("to", start.year + int(spec.get("years_ahead", 1))))
-    periods: list[Period] = []
-    for year in range(begin, end + 1):
-        spans = (
-            _weeks(year, str(spec["weeks"]))
-            if "weeks" in spec
-            else _months(year, int(spec.get("first_month", 1)))
-        )
-        operating = [_operating(name, str(year), *days, number) for number, days in enumerate(spans, start=1)]
-        if not spec.get("special_periods", True):
-            periods += operating
-            continue
-        first, last = operating[0], operating[-1]
-        periods.append(Period(name, str(year), "Period 0", first.first, first.first, "Opening", 0))
-        periods += operating
-        # A closing period shares the dates of the last operating one (03-erp-contracts fact 6).
-        closing = f"Period {len(operating) + 1}"
-        periods.append(Period(name, str(year), closing, last.first, last.last, "Closing", len(operating) + 1))
-    return tuple(periods)
-
-
-def _operating(name: str, year: str, first: date, last: date, number: int) -> Period:
-    return Period(name, year, f"Period {number}", first, last, "Operating", number)
-
-
-def _months(year: int, first_month: int) -> list[tuple[date, date]]:
-    # A fiscal year is named after the calendar year it ends in.
-    begin = (year, 1) if first_month == 1 else (year - 1, first_month)
-    return [(first_day(shifted(begin, number)), last_day(shifted(begin, number))) for number in range(12)]
-
-
-def _weeks(year: int, pattern: str) -> list[tuple[date, date]]:
-    weeks = [int(part) for part in pattern.split("-")] * 4
-    begin, after = _new_year_monday(year), _new_year_monday(year + 1)
-    spans = []
-    for number, count in enumerate(weeks, start=1):
-        next_begin = after if number == len(weeks) else begin + timedelta(weeks=count)
-        spans.append((begin, next_begin - timedelta(days=1)))
-        begin = next_begin
-    return spans
-
-
-def _week_starts(begin: int, end: int, pattern: str) -> tuple[PeriodStart, ...]:
-    """The starts of accounting periods of whole weeks, and the lone first one of the year after."""
-    starts = [
-        PeriodStart(first, year, number == 0)
-        for year in range(begin, end + 1)
-        for number, (first, _) in enumerate(_weeks(year, pattern))
-    ]
-    return (*starts, PeriodStart(_new_year_monday(end + 1), end + 1, begins_year=True))
-
-
-def _new_year_monday(year: int) -> date:
-    new_year = date(year, 1, 1)
-    return new_year + timedelta(days=(-new_year.weekday() + 3) % 7 - 3)  # the Monday nearest to 1 January
 
 
 def _company(story: Story, event: Mapping[str, Any]) -> Company:
@@ -265,6 +206,8 @@ def change_of(
     month: Month | None,
 ) -> Change:
     """One change from the keys of a scenario or of the control API; raises ValueError with a sentence."""
+    if set(STEP) & set(spec):
+        return Change(at, company.code, work=step_of(spec, company.code, start))
     if company.id:
         settings = {"allow_posting_from", "allow_posting_to", "year_closed"}
         if not settings & set(spec):
@@ -291,6 +234,17 @@ def change_of(
         }
     status = spec.get("status")
     return Change(at, company.code, period.key, None if status is None else str(status), levels)
+
+
+def _plays(plays: Mapping[str, Any], start: datetime) -> dict[str, tuple[Step, ...]]:
+    """The steps of each company's play; a step that names no month is of the play's month."""
+    return {
+        str(code): tuple(
+            step_of({"month": play.get("month", "latest"), **step}, str(code), start, played=True)
+            for step in play["steps"]
+        )
+        for code, play in plays.items()
+    }
 
 
 def _loop(story: Story, event: Mapping[str, Any], start: datetime) -> Loop:

@@ -13,6 +13,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from simulator.world.times import Month, first_day, last_day
+from simulator.world.work import Balance, CompanyWork, Step, apply
+
+NIGHT = time(3, 10, tzinfo=UTC)  # when trial balances are computed
 
 
 class PeriodKey(NamedTuple):
@@ -88,6 +91,7 @@ class Change:
     access: Mapping[str, tuple[str | None, str]] | None = None  # module -> (level, user group)
     window: tuple[date | None, date | None] | None = None
     year_closed: int | None = None
+    work: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,11 @@ class World:
     version: Hashable
     states: Mapping[tuple[str, PeriodKey], PeriodState]
     windows: Mapping[str, PostingWindow]
+    work: Mapping[str, CompanyWork]
+    night: datetime  # the latest nightly run
+
+    def work_of(self, company: Company) -> CompanyWork:
+        return self.work.get(company.code) or CompanyWork()
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ class Story:
     windows: Mapping[str, tuple[date | None, date | None]]
     loops: tuple[Loop, ...]
     changes: list[Change]
-    journals: tuple[Mapping[str, Any], ...] = ()
+    plays: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     profile: Mapping[str, Any] = field(default_factory=dict)
     manual: list[Change] = field(default_factory=list)
     revisions: list[int] = field(default_factory=lambda: [0])
@@ -186,26 +195,52 @@ class Story:
         self.manual.append(change)
         self.revisions[0] += 1
 
-    def forget_added(self) -> None:
-        for change in self.manual:
+    def forget(self, changes: Iterable[Change]) -> None:
+        """Forget changes that were added."""
+        for change in list(changes):
             self.changes.remove(change)
-        self.manual.clear()
+            self.manual.remove(change)
         self.revisions[0] += 1
+
+    def forget_added(self) -> None:
+        self.forget(self.manual)
 
     def version(self, now: datetime) -> Hashable:
         """A value that changes exactly when the state does; cheap enough for every request."""
         rounds = tuple(count for loop in self.loops for count, _ in loop.occurrences(now))
-        return bisect_right(self.changes, now, key=lambda change: change.at), rounds, self.revisions[0]
+        happened = bisect_right(self.changes, now, key=lambda change: change.at)
+        return happened, rounds, self.revisions[0], self.night(now) if self.has_work else None
+
+    @property
+    def has_work(self) -> bool:
+        return self._scenario_has_work or any(change.work for change in self.manual)
+
+    @cached_property
+    def _scenario_has_work(self) -> bool:
+        steps = [change for loop in self.loops for _, change in loop.steps]
+        return any(change.work for change in (*self.changes, *steps))
+
+    @staticmethod
+    def night(now: datetime) -> datetime:
+        """The latest nightly run at an instant."""
+        tonight = datetime.combine(now.astimezone(UTC), NIGHT)
+        return tonight if tonight <= now else tonight - timedelta(days=1)
+
+    def _happened(self, now: datetime) -> list[Change]:
+        happened = self.changes[: bisect_right(self.changes, now, key=lambda change: change.at)]
+        repeated = [change for loop in self.loops for _, change in loop.occurrences(now)]
+        return sorted([*happened, *repeated], key=lambda change: change.at)
 
     def at(self, now: datetime) -> World:
         """The world at one instant."""
-        happened = self.changes[: bisect_right(self.changes, now, key=lambda change: change.at)]
-        repeated = [change for loop in self.loops for _, change in loop.occurrences(now)]
         states: dict[tuple[str, PeriodKey], PeriodState] = {}
+        work: dict[str, CompanyWork] = {}
         long_ago = self.long_ago
         windows = {code: PostingWindow(*bounds, changed_at=long_ago) for code, bounds in self.windows.items()}
-        for change in sorted([*happened, *repeated], key=lambda change: change.at):
-            if change.period is not None:
+        for change in self._happened(now):
+            if change.work is not None:
+                apply(work.setdefault(change.company, CompanyWork()), change.work, change.at)
+            elif change.period is not None:
                 self._touch(states, change)
             elif change.company in windows:
                 window = windows[change.company]
@@ -215,7 +250,28 @@ class Story:
                     window.changes += 1
                 if change.year_closed is not None:
                     window.closed_years[change.year_closed] = change.at
-        return World(self.version(now), states, windows)
+        return World(self.version(now), states, windows, work, self.night(now))
+
+    def balances_at(self, company: Company, world: World, age: timedelta) -> tuple[datetime, list[Balance]]:
+        """When a company's trial balances were computed, so much earlier than its scenario says, and with what."""
+        run = (world.work_of(company).snapshot or world.night) - age
+        work = CompanyWork()
+        for change in self._happened(run):
+            if change.work is not None and change.company == company.code:
+                apply(work, change.work, change.at)
+        return run, work.of(Balance)
+
+    def next_steps(self, company: Company, count: int, now: datetime) -> tuple[Step, ...]:
+        """The next steps of a company's play; raises ValueError with a sentence where there are not so many."""
+        steps = self.plays.get(company.code, ())
+        played = sum(
+            bool(change.work and change.work.played)
+            for change in self.manual
+            if change.company == company.code and change.at <= now
+        )
+        if count < 1 or played + count > len(steps):
+            raise ValueError(f"the play of {company.code} has {len(steps) - played} more steps")
+        return steps[played : played + count]
 
     def _touch(self, states: dict[tuple[str, PeriodKey], PeriodState], change: Change) -> None:
         assert change.period is not None

@@ -14,6 +14,18 @@ from simulator.web.entra import BC_AUDIENCE
 CLOCK = "2026-06-12T12:00:00Z"
 TENANT = "meridian.example"
 ESIB = "11111111-2222-3333-4444-555555555555"
+IEOP = "22222222-3333-4444-5555-666666666666"
+# The situations that leave no set of Finance & Operations without a row.
+EVERYTHING = [
+    "module_journals",
+    "documents",
+    "in_use_and_blocked",
+    "bank_open",
+    "not_transferred",
+    "set_up_and_traps",
+    "close_template",
+    "due_to_ukrt_188700",
+]
 
 
 class Erps:
@@ -51,6 +63,16 @@ class Erps:
         base = f"/v2.0/{TENANT}/production/api/v2.0"
         auth = {"authorization": f"Bearer {self.token(BC_AUDIENCE)}"}
         return self.http.get(base + path, headers={**auth, **headers})
+
+    def api(self, company: str, path: str, group: str = "v2.0") -> httpx.Response:
+        """GET below a company of one of Business Central's APIs."""
+        base = f"/v2.0/{TENANT}/production/api/{group}/companies({company})/"
+        return self.http.get(base + path, headers={"authorization": f"Bearer {self.token(BC_AUDIENCE)}"})
+
+    def listed(self, company: str, path: str, group: str = "v2.0") -> list[dict[str, Any]]:
+        """The rows of one page of a list of Business Central."""
+        value: list[dict[str, Any]] = self.api(company, path, group).json()["value"]
+        return value
 
     def rows(self, path: str) -> list[dict[str, Any]]:
         """All rows of a Finance & Operations list, page by page."""

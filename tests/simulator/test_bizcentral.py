@@ -105,11 +105,6 @@ def test_errors_name_a_code_and_perhaps_a_correlation(erps: Erps) -> None:
         assert erps.bc(path).status_code == 404
 
 
-def test_journals_are_empty_lists(erps: Erps) -> None:
-    for name in ("journals?$expand=journalLines", "journalLines", "generalLedgerEntries"):
-        assert erps.bc(f"/companies({ESIB})/{name}").json()["value"] == []
-
-
 @pytest.mark.parametrize(("switch", "begins"), [("base64", 'W/"MTk7'), ("short", 'W/"1"'), ("absent", None)])
 def test_form_of_the_etag_is_a_switch(erps: Erps, switch: str, begins: str | None) -> None:
     erps.sim.set_profile(bc_etag=switch)

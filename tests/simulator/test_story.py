@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from simulator.app import build
 from simulator.run import running
-from simulator.world.scenarios import FOLDER, BadScenario, calendar, load
+from simulator.world.calendars import calendar
+from simulator.world.scenarios import FOLDER, BadScenario, load
 from simulator.world.story import PeriodKey, Story
 from simulator.world.times import instant, month_of, span, when
 from tests.hypothesis_profiles import examples
