@@ -90,8 +90,10 @@ def _rows_to_spoil(fault: Fault, value: Mapping[str, Any], set_name: str) -> lis
     name = fault.options["field"] or MAIN_PROPERTY.get(set_name, "")
     where = fault.options["where"]
     code = fault.company.code.casefold() if fault.company is not None and not fault.company.id else None
-    chosen = []
-    for row in value.get("value") or ():
+    rows, chosen = list(value.get("value") or ()), []
+    if fault.kind not in {"duplicate_rows", "conflicting_rows"}:  # expanded rows can be changed too
+        rows += [inner for row in rows for part in row.values() if isinstance(part, list) for inner in part]
+    for row in rows:
         owners = {str(row.get(key, "")).casefold() for key in ("LegalEntityId", "LedgerName", "dataAreaId")}
         if name not in row or (code is not None and code not in owners):
             continue

@@ -137,6 +137,8 @@ class Finops:
         world: World,
         profile: Profile,
         active: Active,
+        *,
+        across: bool = False,
     ) -> Callable[[Row], dict[str, Any]]:
         """A function that gives, for a row, the expanded rows by the names of their navigations."""
         indexes = []
@@ -145,7 +147,7 @@ class Finops:
             ours = [entity_set.position[name] for name, _ in pairs]
             theirs = [one.target.position[name] for _, name in pairs]
             index: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-            for row in self._find(request, one.target, one.query, world, profile, active):
+            for row in self._find(request, one.target, one.query, world, profile, active, across=across):
                 key = tuple(str(row[place]).casefold() for place in theirs)
                 index.setdefault(key, []).append(as_json(row, one.target, one.query.select))
             indexes.append((one.way, ours, index))
@@ -172,13 +174,14 @@ class Finops:
         world: World,
         profile: Profile,
         active: Active,
+        *,
+        across: bool = False,
     ) -> Sequence[Row]:
-        cross = (
-            any(
-                name.lower() == "cross-company" and value.lower() == "true" for name, value in request.options
-            )
-            and not active.only_default_company
+        """The rows that a request may see, of all companies where it says so (or `across` does)."""
+        across |= any(
+            name.lower() == "cross-company" and value.lower() == "true" for name, value in request.options
         )
+        cross = across and not active.only_default_company
         key = (world.version, profile, entity_set.name, cross, query.key)
         if not active.touches_rows and key in self._found_rows:
             return self._found_rows[key]
@@ -257,7 +260,7 @@ class Finops:
         if row is None:
             raise Refusal(404, f"No resources were found when selecting for '{entity_set.name}({key})'.")
         context = f"{request.origin}/data/$metadata#{entity_set.name}/$entity"
-        related = self._related(request, entity_set, expanded, world, profile, active)
+        related = self._related(request, entity_set, expanded, world, profile, active, across=True)
         value = {"@odata.context": context, **as_json(row, entity_set, query.select), **related(row)}
         return json_answer(value, kind=JSON_MINIMAL, headers=(VERSION,))
 

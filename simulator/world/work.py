@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from simulator.world.times import last_day, shifted
@@ -334,7 +334,7 @@ def _parts(total: Decimal, count: int) -> Sequence[Decimal]:
     """The total in equal parts of whole cents; the last one holds the rest."""
     if not count:
         return []
-    part = (total / count).quantize(Decimal("0.01"))
+    part = (total / count).quantize(Decimal("0.01"), ROUND_DOWN)
     return [part] * (count - 1) + [total - part * (count - 1)]
 
 

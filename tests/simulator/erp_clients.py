@@ -1,4 +1,4 @@
-"""Clients of the simulator: as the two products with a token for each, and by python-odata."""
+"""Clients of the simulator: as the two products with a token for each, by python-odata, and by an SDK."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2 as httpx
 import requests
+from dynamics.core.client import Dynamics  # type: ignore[import-untyped]
 from odata import ODataService  # type: ignore[import-untyped]
 
 from simulator.run import Running
@@ -99,3 +100,14 @@ def odata_service(erps: Erps, audience: str, path: str, **options: str) -> Any:
     session.headers["Authorization"] = f"Bearer {erps.token(audience)}"
     session.params = options
     return ODataService(f"{erps.sim.url}{path}", session=session, reflect_entities=True, quiet_progress=True)
+
+
+def here(erps: Erps) -> type[Any]:
+    """The Business Central SDK with the simulator's address in place of the two hosts it has written down."""
+
+    class Here(Dynamics):  # type: ignore[misc]
+        TOKEN_URL = Dynamics.TOKEN_URL.replace("https://login.microsoftonline.com", erps.sim.url)
+        BASE_URL = Dynamics.BASE_URL.replace(BC_AUDIENCE, erps.sim.url)
+        API_URL = erps.sim.url
+
+    return Here

@@ -8,10 +8,9 @@ from typing import Any
 import msal
 import pytest
 import requests
-from dynamics.core.client import Dynamics  # type: ignore[import-untyped]
 
 from simulator.web.entra import BC_AUDIENCE
-from tests.simulator.erp_clients import ESIB, TENANT, Erps, odata_service
+from tests.simulator.erp_clients import ESIB, TENANT, Erps, here, odata_service
 
 
 def test_odata_client_reads_states_by_enumeration(odata_client: Any) -> None:
@@ -53,17 +52,6 @@ def test_odata_client_reads_business_central(erps: Erps) -> None:
     central = odata_service(erps, BC_AUDIENCE, f"/v2.0/{TENANT}/production/api/v2.0/")
     companies = central.entities["companies"]
     assert [one.name for one in central.query(companies)] == ["Ibérica SL", "Ireland Operations"]
-
-
-def here(erps: Erps) -> type[Any]:
-    """The Business Central SDK with the simulator's address in place of the two hosts it has written down."""
-
-    class Here(Dynamics):  # type: ignore[misc]
-        TOKEN_URL = Dynamics.TOKEN_URL.replace("https://login.microsoftonline.com", erps.sim.url)
-        BASE_URL = Dynamics.BASE_URL.replace(BC_AUDIENCE, erps.sim.url)
-        API_URL = erps.sim.url
-
-    return Here
 
 
 def test_business_central_sdk_finds_companies_and_journals(erps: Erps) -> None:
