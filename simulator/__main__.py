@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100, help="0 takes any free one")
     parser.add_argument(
-        "--scenario", default="worked_example", help="a built-in name, fleet:N, fleet-bc:N or a file"
+        "--scenario",
+        default="worked_example",
+        help="a built-in name, fleet:N or another fleet, or a file",
     )
     parser.add_argument(
         "--clock", metavar="ISO", help="freeze the ERPs' clock; without it they follow the real one"

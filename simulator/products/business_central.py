@@ -21,7 +21,7 @@ from simulator.odata.tables import (
     EntitySet,
 )
 from simulator.products import central_companion, central_work
-from simulator.products.central_rows import Shelf, bounds, etag, page_row, stamp, wire_date
+from simulator.products.central_rows import CentralBooks, bounds, etag, page_row, stamp, wire_date
 from simulator.products.finops import as_json, max_page_size
 from simulator.web.wire import Answer, Refusal, Request, json_answer
 from simulator.world.profile import Profile
@@ -36,7 +36,7 @@ MORE_COMPANY_FIELDS = (
     Column("systemModifiedAt", "DateTimeOffset", True),
 )
 SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$", "CAD": "$", "MXN": "$"}
-# Lines that a request must not ask for without their journal, with the words of the refusal.
+# Lines that are refused without their journal, with the text of the refusal.
 NEED_JOURNAL = {"journalLines", "customerPayments", "vendorPayments"}
 NO_JOURNAL = "You must specify a journal batch ID or a journal ID to get a journal line."
 
@@ -46,8 +46,8 @@ def not_found(path: str) -> Refusal:
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request with all that its answer depends on; `parts` is the path below what is already understood."""
+class ApiCall:
+    """One request with all that its answer depends on; `parts` is the path that is not yet resolved."""
 
     request: Request
     api: str
@@ -57,7 +57,7 @@ class Ask:
     profile: Profile
     active: Active
 
-    def below(self, name: str, *parts: str) -> Ask:
+    def below(self, name: str, *parts: str) -> ApiCall:
         return replace(self, context=f"{self.context}/{name}", parts=parts)
 
 
@@ -88,20 +88,20 @@ class BusinessCentral:
             )
         if parts == ("$metadata",):
             return Answer(200, (("content-type", "application/xml"), VERSION), bc_metadata(sets.values()))
-        ask = Ask(request, api, f"{base}/$metadata#companies", parts[1:], world, profile, active)
-        return self._companies(ask, parts[0], sets)
+        call = ApiCall(request, api, f"{base}/$metadata#companies", parts[1:], world, profile, active)
+        return self._companies(call, parts[0], sets)
 
-    def _companies(self, ask: Ask, first: str, sets: Mapping[str, EntitySet]) -> Answer:
+    def _companies(self, call: ApiCall, first: str, sets: Mapping[str, EntitySet]) -> Answer:
         name, key = _split(first)
         if name != "companies":
             raise not_found(first)
         company_set = BC_SETS["companies"]
-        if ask.profile.bc_company_fields == "more":
+        if call.profile.bc_company_fields == "more":
             company_set = replace(company_set, columns=(*company_set.columns, *MORE_COMPANY_FIELDS))
-        companies = [company for company in self.story.bc if not ask.active.hides(company.code)]
-        rows = [self._company_row(company, company_set, ask) for company in companies]
+        companies = [company for company in self.story.bc if not call.active.hides(company.code)]
+        rows = [self._company_row(company, company_set, call) for company in companies]
         if key is None:
-            return self._set(ask, company_set, rows)
+            return self._set(call, company_set, rows)
         row = _by_id(rows, key, company_set)
         if row is None:
             raise Refusal(404, "The company was not found.", "BadRequest_ResourceNotFound")
@@ -110,36 +110,36 @@ class BusinessCentral:
             raise Refusal(
                 403, f"You have no access to the company {company.name}.", "Authorization_RequestDenied"
             )
-        if not ask.parts:
-            query = odata.parse(ask.request.options, company_set, DIALECT)
-            return _one(f"{ask.context}/$entity", row, company_set, query)
-        if ask.api == BC_COMPANION and ask.profile.bc_companion == "forbidden":
+        if not call.parts:
+            query = odata.parse(call.request.options, company_set, DIALECT)
+            return _one(f"{call.context}/$entity", row, company_set, query)
+        if call.api == BC_COMPANION and call.profile.bc_companion == "forbidden":
             raise Refusal(403, "Sorry, the current permissions prevented the action.", "Authorization_Denied")
-        return self._inside(replace(ask, context=f"{ask.context}({row[1]})"), company, sets)
+        return self._inside(replace(call, context=f"{call.context}({row[1]})"), company, sets)
 
-    def _inside(self, ask: Ask, company: Company, sets: Mapping[str, EntitySet]) -> Answer:
+    def _inside(self, call: ApiCall, company: Company, sets: Mapping[str, EntitySet]) -> Answer:
         """Answer a request below `companies({id})`, and below one of its rows."""
-        name, key = _split(ask.parts[0])
+        name, key = _split(call.parts[0])
         entity_set = sets.get(name)
         if entity_set is None or name == "companies":
-            raise not_found(ask.parts[0])
-        filtered = dict(ask.request.options).get("$filter", "")
-        shelf = Shelf(self.story, company, ask.world, ask.profile, *bounds(filtered))
-        inside = ask.below(name, *ask.parts[1:])
-        rows = self._rows(entity_set, shelf, ask)
+            raise not_found(call.parts[0])
+        filtered = dict(call.request.options).get("$filter", "")
+        books = CentralBooks(self.story, company, call.world, call.profile, *bounds(filtered))
+        inside = call.below(name, *call.parts[1:])
+        rows = self._rows(entity_set, books, call)
         if key is None:
-            self._refuse_without_journal(entity_set, filtered, ask.profile)
+            self._refuse_without_journal(entity_set, filtered, call.profile)
             if name == "journals" and "templateDisplayName" not in filtered:
-                place, first = entity_set.position["templateDisplayName"], central_work.first_template(shelf)
+                place, first = entity_set.position["templateDisplayName"], central_work.first_template(books)
                 rows = [row for row in rows if row[place] == first]
-            return self._set(inside, entity_set, rows, shelf)
+            return self._set(inside, entity_set, rows, books)
         row = _by_id(rows, key, entity_set)
         if row is None:
-            raise not_found(ask.parts[0])
+            raise not_found(call.parts[0])
         if inside.parts:
-            return self._below_row(inside, entity_set, row, shelf)
-        query = odata.parse(ask.request.options, entity_set, DIALECT)
-        related = self._related(inside, entity_set, query, shelf)
+            return self._below_row(inside, entity_set, row, books)
+        query = odata.parse(call.request.options, entity_set, DIALECT)
+        related = self._related(inside, entity_set, query, books)
         return _one(f"{inside.context}/$entity", row, entity_set, query, related)
 
     @staticmethod
@@ -150,44 +150,44 @@ class BusinessCentral:
         if needed and "journalId eq" not in filtered and "id eq" not in filtered:
             raise Refusal(400, NO_JOURNAL, "Application_DialogException")
 
-    def _below_row(self, ask: Ask, entity_set: EntitySet, row: Row, shelf: Shelf) -> Answer:
+    def _below_row(self, call: ApiCall, entity_set: EntitySet, row: Row, books: CentralBooks) -> Answer:
         """Answer `journals({id})/journalLines`: the rows that belong to one row."""
-        way = next((one for one in entity_set.navigation if one.name == ask.parts[0]), None)
-        if way is None:
-            raise not_found(ask.parts[0])
-        target = BC_GROUPS[ask.api][way.target]
+        navigation = next((one for one in entity_set.navigation if one.name == call.parts[0]), None)
+        if navigation is None:
+            raise not_found(call.parts[0])
+        target = BC_GROUPS[call.api][navigation.target]
         ours = row[entity_set.position[central_work.JOINS[target.name][1]]]
         theirs = target.position[central_work.JOINS[target.name][0]]
-        rows = [one for one in self._rows(target, shelf, ask) if one[theirs] == ours]
-        return self._set(ask.below(target.name, *ask.parts[1:]), target, rows, shelf)
+        rows = [one for one in self._rows(target, books, call) if one[theirs] == ours]
+        return self._set(call.below(target.name, *call.parts[1:]), target, rows, books)
 
-    def _rows(self, entity_set: EntitySet, shelf: Shelf, ask: Ask) -> list[Row]:
-        if ask.api == BC_STANDARD:
+    def _rows(self, entity_set: EntitySet, books: CentralBooks, call: ApiCall) -> list[Row]:
+        if call.api == BC_STANDARD:
             match entity_set.name:
                 case "accountingPeriods":
-                    return self._periods(shelf)
+                    return self._periods(books)
                 case "generalLedgerSetup":
-                    return [self._setup(shelf, ask.active)]
+                    return [self._setup(books, call.active)]
         shown = {
             BC_STANDARD: central_work.SHOWN,
             BC_INTERCOMPANY: central_companion.INTERCOMPANY,
             BC_COMPANION: central_companion.COMPANION,
-        }[ask.api].get(entity_set.name)
-        values = [*(shown(shelf) if shown else ()), *shelf.given(entity_set.name)]
-        return [page_row(entity_set, one, ask.profile) for one in values]
+        }[call.api].get(entity_set.name)
+        values = [*(shown(books) if shown else ()), *books.given(entity_set.name)]
+        return [page_row(entity_set, one, call.profile) for one in values]
 
     def _related(
-        self, ask: Ask, entity_set: EntitySet, query: Query, shelf: Shelf | None
+        self, call: ApiCall, entity_set: EntitySet, query: Query, books: CentralBooks | None
     ) -> Callable[[Row], dict[str, Any]]:
         """A function that gives, for a row, the rows that $expand names; its options apply to them."""
         found = []
         for part in query.expand:
-            way = next((one for one in entity_set.navigation if one.name == part.name), None)
-            if way is None or shelf is None:
+            navigation = next((one for one in entity_set.navigation if one.name == part.name), None)
+            if navigation is None or books is None:
                 raise odata.bad(f"Could not find a property named '{part.name}' on type '{entity_set.type}'.")
-            target = BC_GROUPS[ask.api][way.target]
+            target = BC_GROUPS[call.api][navigation.target]
             inner = odata.parse(part.options, target, DIALECT)
-            rows = inner.rows(ask.active.rows_seen(target, self._rows(target, shelf, ask)))
+            rows = inner.rows(call.active.rows_seen(target, self._rows(target, books, call)))
             theirs, ours = central_work.JOINS[target.name]
             found.append((part.name, target, inner, rows, entity_set.position[ours], target.position[theirs]))
 
@@ -204,18 +204,18 @@ class BusinessCentral:
         return related
 
     def _set(
-        self, ask: Ask, entity_set: EntitySet, rows: Sequence[Row], shelf: Shelf | None = None
+        self, call: ApiCall, entity_set: EntitySet, rows: Sequence[Row], books: CentralBooks | None = None
     ) -> Answer:
-        query = odata.parse(ask.request.options, entity_set, DIALECT)
-        related = self._related(ask, entity_set, query, shelf)
-        rows = query.rows(ask.active.rows_seen(entity_set, rows))
-        if ask.parts == ("$count",):
+        query = odata.parse(call.request.options, entity_set, DIALECT)
+        related = self._related(call, entity_set, query, books)
+        rows = query.rows(call.active.rows_seen(entity_set, rows))
+        if call.parts == ("$count",):
             return Answer(200, (("content-type", "text/plain"), VERSION), str(len(rows)).encode())
-        if ask.parts:
-            raise not_found(ask.parts[0])
-        page, link, applied = self._page(ask, rows, query, keyed="id" in entity_set.key)
+        if call.parts:
+            raise not_found(call.parts[0])
+        page, link, applied = self._page(call, rows, query, keyed="id" in entity_set.key)
         value: dict[str, Any] = {
-            "@odata.context": ask.context + (f"({','.join(query.select)})" if query.select else "")
+            "@odata.context": call.context + (f"({','.join(query.select)})" if query.select else "")
         }
         if query.count:
             value["@odata.count"] = len(rows)
@@ -223,20 +223,20 @@ class BusinessCentral:
         if link:
             value["@odata.nextLink"] = link
         headers = (("content-type", JSON), VERSION, *applied)
-        if ask.active.touches_rows:
-            return Answer(200, headers, ask.active.spoil(value, ask.request, entity_set.name))
+        if call.active.touches_rows:
+            return Answer(200, headers, call.active.spoil(value, call.request, entity_set.name))
         return json_answer(value, kind=JSON, headers=(VERSION, *applied))
 
     @staticmethod
     def _page(
-        ask: Ask, rows: Sequence[Row], query: Query, *, keyed: bool
+        call: ApiCall, rows: Sequence[Row], query: Query, *, keyed: bool
     ) -> tuple[Sequence[Row], str | None, tuple[tuple[str, str], ...]]:
-        """A page, the link to the next one, and the header that says which preference was honoured.
+        """A page, the link to the next one, and the header with the preference that was honoured.
 
-        The companion's rows have no lasting id: their token is a place, that of the others the last row's id.
+        The skip token is the last row's id; the companion's rows have no lasting id, so their token is a number.
         """
-        request, profile = ask.request, ask.profile
-        keyed = keyed and ask.api != BC_COMPANION
+        request, profile = call.request, call.profile
+        keyed = keyed and call.api != BC_COMPANION
         preferred = max_page_size(request)
         size = max(1, min(preferred or profile.bc_page_size, profile.bc_page_size))
         applied = (("preference-applied", f"odata.maxpagesize={size}"),) if preferred else ()
@@ -247,7 +247,7 @@ class BusinessCentral:
             begin = names.index(last) + 1 if last in names else -1
             if begin < 0:
                 raise odata.bad("The skip token names a row that is not there.")
-        begin = ask.active.shift(begin)
+        begin = call.active.shift(begin)
         available = max(len(rows) - begin, 0)
         remaining = available if query.top is None else min(query.top, available)
         page = rows[begin : begin + min(remaining, size)]
@@ -264,12 +264,12 @@ class BusinessCentral:
         next_options.append(f"$skiptoken='{page[-1][1] if keyed else begin + size}'")
         return page, f"{request.address}?{'&'.join(next_options)}", applied
 
-    def _periods(self, shelf: Shelf) -> list[Row]:
-        company, profile = shelf.company, shelf.profile
-        key = (company.code, shelf.world.version, profile)
+    def _periods(self, books: CentralBooks) -> list[Row]:
+        company, profile = books.company, books.profile
+        key = (company.code, books.world.version, profile)
         if key in self._cache:
             return self._cache[key]
-        closed = shelf.world.windows[company.code].closed_years
+        closed = books.world.windows[company.code].closed_years
         rows: list[Row] = []
         for day, year, begins_year in company.period_starts():
             # Close Year locks the closed year's periods and the first period of the next one.
@@ -293,11 +293,11 @@ class BusinessCentral:
         return rows
 
     @staticmethod
-    def _setup(shelf: Shelf, active: Active) -> Row:
-        company, window = shelf.company, shelf.world.windows[shelf.company.code]
+    def _setup(books: CentralBooks, active: Active) -> Row:
+        company, window = books.company, books.world.windows[books.company.code]
         allowed_from, allowed_to = active.window(window.allowed_from, window.allowed_to)
         return _row(
-            shelf.profile,
+            books.profile,
             1 + window.changes,
             str(uuid.uuid5(uuid.UUID(company.id), "generalLedgerSetup")),
             wire_date(allowed_from),
@@ -312,9 +312,9 @@ class BusinessCentral:
             *[""] * 6,
         )
 
-    def _company_row(self, company: Company, entity_set: EntitySet, ask: Ask) -> Row:
+    def _company_row(self, company: Company, entity_set: EntitySet, call: ApiCall) -> Row:
         values: list[Any] = [
-            ask.active.identity(company.code, company.id),
+            call.active.identity(company.code, company.id),
             "29.0.0.0",
             company.name,
             company.display_name or company.name,
@@ -323,7 +323,7 @@ class BusinessCentral:
         if "timestamp" in entity_set.column:
             created = stamp(self.story.long_ago)
             values += ["1", created, created]
-        return _row(ask.profile, 1, *values)
+        return _row(call.profile, 1, *values)
 
 
 def served(api: str, profile: Profile) -> Mapping[str, EntitySet]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
-from simulator.products.central_rows import BLANK_DATE, Shelf, Values, number, stamp, wire_date
+from simulator.products.central_rows import BLANK_DATE, CentralBooks, Values, number, stamp, wire_date
 from simulator.products.central_work import (
     PARTNER_ACCOUNTS,
     account_of,
@@ -18,12 +18,12 @@ from simulator.products.central_work import (
 )
 from simulator.world.work import Balance, Costs, Inventory, Revaluation, Statement, Transaction
 
-# What a companion serves that was installed in an older version.
+# The sets of a companion that was installed in an older version.
 PARTLY = frozenset({"unpostedJournalLines", "inventoryPeriods"})
 
 
 class Grouping(NamedTuple):
-    """What the lines of one row of `unpostedJournalLines` have in common, by the row's properties."""
+    """The properties that the lines of one row of `unpostedJournalLines` have in common."""
 
     templateName: str  # noqa: N815
     templateType: str  # noqa: N815
@@ -35,13 +35,13 @@ class Grouping(NamedTuple):
     pendingInJobQueue: bool  # noqa: N815
 
 
-def posting_window(shelf: Shelf) -> Iterator[Values]:
+def posting_window(books: CentralBooks) -> Iterator[Values]:
     """The company's range, unless a scenario gives the row (with formulas, which nothing else knows)."""
-    if any(shelf.given("companyPostingWindow")):
+    if any(books.given("companyPostingWindow")):
         return
-    window = shelf.world.windows[shelf.company.code]
+    window = books.world.windows[books.company.code]
     yield {
-        "id": shelf.id("posting window"),
+        "id": books.id("posting window"),
         "allowPostingFrom": wire_date(window.allowed_from),
         "allowPostingTo": wire_date(window.allowed_to),
         "effectiveFrom": wire_date(window.allowed_from),
@@ -52,15 +52,15 @@ def posting_window(shelf: Shelf) -> Iterator[Values]:
     }
 
 
-def user_windows(shelf: Shelf) -> Iterator[Values]:
-    """Nobody has a range of their own unless a scenario gives the row."""
+def user_windows(books: CentralBooks) -> Iterator[Values]:
+    """None, unless a scenario gives the rows."""
     yield from ()
 
 
-def unposted_lines(shelf: Shelf) -> Iterator[Values]:
-    """Lines grouped by everything but counts and sums; the id is another one at each read, as the contract says."""
+def unposted_lines(books: CentralBooks) -> Iterator[Values]:
+    """Lines grouped by everything but counts and sums, with an id that differs at each read (companion contract)."""
     groups: dict[Grouping, list[Decimal]] = {}
-    for journal, _, line in unposted(shelf):
+    for journal, _, line in unposted(books):
         days = wire_date(line.day), line.method or " ", wire_date(line.expires)
         batch = Grouping(
             *template_of(journal), journal.type == "Periodic", journal.number, *days, line.queued
@@ -77,28 +77,28 @@ def unposted_lines(shelf: Shelf) -> Iterator[Values]:
         }
 
 
-def inventory_periods(shelf: Shelf) -> Iterator[Values]:
-    for item in shelf.work.of(Inventory):
+def inventory_periods(books: CentralBooks) -> Iterator[Values]:
+    for item in books.work.of(Inventory):
         yield {
-            "id": shelf.id("inventory period", item.number),
+            "id": books.id("inventory period", item.number),
             "endingDate": wire_date(item.ending),
             "name": f"{item.ending:%B %Y}" if item.ending else "",
             "closed": item.closed,
-            "lastModifiedDateTime": shelf.changed(item),
+            "lastModifiedDateTime": books.changed(item),
         }
 
 
-def costs(shelf: Shelf, *, adjusted: bool, day: str) -> Iterator[Values]:
-    for item in shelf.work.of(Costs):
+def costs(books: CentralBooks, *, adjusted: bool, day: str) -> Iterator[Values]:
+    for item in books.work.of(Costs):
         if item.adjusted == adjusted and item.count:
             yield {day: wire_date(item.day), "entryCount": item.count}
 
 
-def open_reconciliations(shelf: Shelf) -> Iterator[Values]:
-    for item in shelf.work.of(Statement):
+def open_reconciliations(books: CentralBooks) -> Iterator[Values]:
+    for item in books.work.of(Statement):
         if item.status != "Reconciled":
             yield {
-                "id": shelf.id("reconciliation", item.account, item.number),
+                "id": books.id("reconciliation", item.account, item.number),
                 "bankAccountNumber": item.account,
                 "statementNumber": item.number,
                 "statementDate": wire_date(item.day),
@@ -108,20 +108,20 @@ def open_reconciliations(shelf: Shelf) -> Iterator[Values]:
             }
 
 
-def last_statements(shelf: Shelf) -> Iterator[Values]:
+def last_statements(books: CentralBooks) -> Iterator[Values]:
     latest: dict[str, str] = {}
-    for item in shelf.work.of(Statement):
+    for item in books.work.of(Statement):
         if item.status == "Reconciled":
             latest[item.account] = max(latest.get(item.account, ""), wire_date(item.day))
     for account, day in latest.items():
         yield {"bankAccountNumber": account, "lastStatementDate": day}
 
 
-def transactions(shelf: Shelf) -> Iterator[Values]:
-    for item in shelf.work.of(Transaction):
+def transactions(books: CentralBooks) -> Iterator[Values]:
+    for item in books.work.of(Transaction):
         if not item.handled:
             yield {
-                "id": shelf.id("transaction", item.number),
+                "id": books.id("transaction", item.number),
                 "direction": "outbox" if item.outgoing else "inbox",
                 "transactionNumber": int(item.number),
                 "partnerCode": item.partner,
@@ -132,20 +132,20 @@ def transactions(shelf: Shelf) -> Iterator[Values]:
             }
 
 
-def partner_balances(shelf: Shelf) -> Iterator[Values]:
-    for balance in shelf.work.of(Balance):
+def partner_balances(books: CentralBooks) -> Iterator[Values]:
+    for balance in books.work.of(Balance):
         yield {
             "partnerCode": balance.partner,
             "accountNumber": account_of(balance),
-            "throughDate": wire_date(shelf.last or balance.through),
-            "amountLCY": number(movement(balance, shelf)[1]),
+            "throughDate": wire_date(books.last or balance.through),
+            "amountLCY": number(movement(balance, books)[1]),
         }
 
 
-def revaluations(shelf: Shelf) -> Iterator[Values]:
-    for item in shelf.work.of(Revaluation):
+def revaluations(books: CentralBooks) -> Iterator[Values]:
+    for item in books.work.of(Revaluation):
         yield {
-            "id": shelf.id("revaluation", item.number),
+            "id": books.id("revaluation", item.number),
             "number": int(item.number),
             "creationDate": wire_date(item.day),
             "accountType": item.account_type,
@@ -154,7 +154,7 @@ def revaluations(shelf: Shelf) -> Iterator[Values]:
         }
 
 
-COMPANION: Mapping[str, Callable[[Shelf], Iterator[Values]]] = {
+COMPANION: Mapping[str, Callable[[CentralBooks], Iterator[Values]]] = {
     "companyPostingWindow": posting_window,
     "userPostingWindows": user_windows,
     "unpostedJournalLines": unposted_lines,
@@ -169,12 +169,12 @@ COMPANION: Mapping[str, Callable[[Shelf], Iterator[Values]]] = {
 }
 
 
-def inbox(shelf: Shelf, *, handled: bool) -> Iterator[Values]:
+def inbox(books: CentralBooks, *, handled: bool) -> Iterator[Values]:
     """The documents of partners; those for partners are in the outbox, which this app does not show."""
-    for item in shelf.work.of(Transaction):
+    for item in books.work.of(Transaction):
         if not item.outgoing and item.handled == handled:
             yield {
-                "id": shelf.id("inbox", item.number),
+                "id": books.id("inbox", item.number),
                 "transactionNumber": int(item.number),
                 "icPartnerCode": item.partner,
                 "sourceType": "Sales Document",
@@ -190,14 +190,14 @@ def inbox(shelf: Shelf, *, handled: bool) -> Iterator[Values]:
             }
 
 
-def partners(shelf: Shelf) -> Iterator[Values]:
-    balances, waiting = shelf.work.of(Balance), shelf.work.of(Transaction)
+def partners(books: CentralBooks) -> Iterator[Values]:
+    balances, waiting = books.work.of(Balance), books.work.of(Transaction)
     for code in dict.fromkeys(item.partner for item in (*balances, *waiting)):
-        company = shelf.story.company(code)
+        company = books.story.company(code)
         accounts = {one.side: account_of(one) for one in balances if one.partner == code and one.mapped}
         usual = {} if any(one.partner == code for one in balances) else PARTNER_ACCOUNTS
         yield {
-            "id": shelf.id("partner", code),
+            "id": books.id("partner", code),
             "partnerCode": code,
             "name": company.name if company else code,
             "currencyCode": company.currency if company else "",
@@ -210,18 +210,18 @@ def partners(shelf: Shelf) -> Iterator[Values]:
         }
 
 
-def setup(shelf: Shelf) -> Iterator[Values]:
-    if shelf.work.items:
+def setup(books: CentralBooks) -> Iterator[Values]:
+    if books.work.items:
         yield {
-            "id": shelf.id("intercompany setup"),
-            "icPartnerCode": shelf.company.code,
+            "id": books.id("intercompany setup"),
+            "icPartnerCode": books.company.code,
             "icInboxType": "Database",
             "defaultICGeneralJournalTemplate": "INTERCOMP",
             "defaultICGeneralJournalBatch": "DEFAULT",
         }
 
 
-INTERCOMPANY: Mapping[str, Callable[[Shelf], Iterator[Values]]] = {
+INTERCOMPANY: Mapping[str, Callable[[CentralBooks], Iterator[Values]]] = {
     "intercompanyInboxTransactions": partial(inbox, handled=False),
     "handledIntercompanyInboxTransactions": partial(inbox, handled=True),
     "intercompanyPartners": partners,

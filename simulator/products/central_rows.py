@@ -38,7 +38,7 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class CentralBooks:
     """One company's work with what its rows need beside it; `first` and `last` bound the days of sums."""
 
     story: Story
@@ -81,7 +81,7 @@ def bounds(text: str) -> tuple[date | None, date | None]:
 
 
 def page_row(entity_set: EntitySet, values: Values, profile: Profile) -> Row:
-    """A row of a page; its options and enumerations are written as the profile says."""
+    """A row of a page; its options and enumerations are written in the form that the profile chooses."""
     cells = []
     for column in entity_set.columns:
         value = values.get(column.name, EMPTY.get(column.type))

@@ -11,9 +11,9 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
-from simulator.products.central_rows import BLANK_TIME, Shelf, Values, number, stamp, wire_date
+from simulator.products.central_rows import BLANK_TIME, CentralBooks, Values, number, stamp, wire_date
 from simulator.world.times import last_day
-from simulator.world.work import Approval, Balance, Document, Job, Journal, Line, Statement, monthly
+from simulator.world.work import Approval, Balance, Document, Job, Journal, Line, Statement, movements
 
 # A journal's type -> the usual template and its type. The recurring ones are of the type General too.
 TEMPLATES = {
@@ -47,69 +47,69 @@ def template_of(journal: Journal) -> tuple[str, str]:
     return journal.name or usual, kind
 
 
-def first_template(shelf: Shelf) -> str:
+def first_template(books: CentralBooks) -> str:
     """The template whose batches a request gets that names none: the first general one that is not recurring."""
-    names = {template_of(journal)[0] for journal in shelf.work.of(Journal) if journal.type not in TEMPLATES}
+    names = {template_of(journal)[0] for journal in books.work.of(Journal) if journal.type not in TEMPLATES}
     return min(names, default="GENERAL")
 
 
-def batches(shelf: Shelf) -> Iterator[Values]:
+def batches(books: CentralBooks) -> Iterator[Values]:
     """Every batch, posted or not: posting takes the lines and leaves the batch."""
-    for journal in shelf.work.of(Journal):
+    for journal in books.work.of(Journal):
         template, _ = template_of(journal)
         yield {
-            "id": shelf.id("batch", template, journal.number),
+            "id": books.id("batch", template, journal.number),
             "code": journal.number,
             "displayName": journal.text or journal.number,
             "templateDisplayName": template,
-            "lastModifiedDateTime": shelf.changed(journal),
+            "lastModifiedDateTime": books.changed(journal),
         }
 
 
-def payment_batches(shelf: Shelf, *, kind: str) -> Iterator[Values]:
-    numbers = {journal.number for journal in shelf.work.of(Journal) if journal.type == kind}
-    yield from (batch for batch in batches(shelf) if batch["code"] in numbers)
+def payment_batches(books: CentralBooks, *, kind: str) -> Iterator[Values]:
+    numbers = {journal.number for journal in books.work.of(Journal) if journal.type == kind}
+    yield from (batch for batch in batches(books) if batch["code"] in numbers)
 
 
-def unposted(shelf: Shelf) -> Iterator[tuple[Journal, int, Line]]:
-    for journal in shelf.work.of(Journal):
+def unposted(books: CentralBooks) -> Iterator[tuple[Journal, int, Line]]:
+    for journal in books.work.of(Journal):
         if not journal.posted:
             for place, line in enumerate(journal.lines, start=1):
                 yield journal, place, line
 
 
-def line_values(shelf: Shelf, journal: Journal, place: int, line: Line) -> Values:
+def line_values(books: CentralBooks, journal: Journal, place: int, line: Line) -> Values:
     template, _ = template_of(journal)
     return {
-        "id": shelf.id("line", template, journal.number, place),
-        "journalId": shelf.id("batch", template, journal.number),
+        "id": books.id("line", template, journal.number, place),
+        "journalId": books.id("batch", template, journal.number),
         "journalDisplayName": journal.number,
         "lineNumber": place * 10_000,
         "accountType": ACCOUNTS.get(line.account_type, "G/L Account"),
-        "accountId": shelf.id("account", line.account),
+        "accountId": books.id("account", line.account),
         "accountNumber": line.account,
         "postingDate": wire_date(line.day),
         "documentNumber": f"{journal.number}-{place}",
         "amount": number(line.amount),
         "description": line.text or journal.text,
         "balanceAccountType": "G/L Account",
-        "lastModifiedDateTime": shelf.changed(journal),
+        "lastModifiedDateTime": books.changed(journal),
     }
 
 
-def journal_lines(shelf: Shelf) -> Iterator[Values]:
+def journal_lines(books: CentralBooks) -> Iterator[Values]:
     """Only lines on accounts of the ledger or of a bank: those on vendors and customers are hidden."""
-    for journal, place, line in unposted(shelf):
+    for journal, place, line in unposted(books):
         if line.account_type in {"Ledger", "Bank"}:
-            yield line_values(shelf, journal, place, line)
+            yield line_values(books, journal, place, line)
 
 
-def payments(shelf: Shelf, *, kind: str, party: str) -> Iterator[Values]:
-    for journal, place, line in unposted(shelf):
+def payments(books: CentralBooks, *, kind: str, party: str) -> Iterator[Values]:
+    for journal, place, line in unposted(books):
         if journal.type == kind and line.account_type == {"customer": "Cust", "vendor": "Vend"}[party]:
             amount = number(abs(line.amount)) * (-1 if party == "customer" else 1)
-            named = {f"{party}Id": shelf.id(party, line.account), f"{party}Number": line.account}
-            yield line_values(shelf, journal, place, line) | {"amount": amount} | named
+            named = {f"{party}Id": books.id(party, line.account), f"{party}Number": line.account}
+            yield line_values(books, journal, place, line) | {"amount": amount} | named
 
 
 def status_of(document: Document) -> str:
@@ -121,34 +121,34 @@ def status_of(document: Document) -> str:
     return "In Review" if document.status == "waiting" else "Open"
 
 
-def documents(shelf: Shelf, *, side: str, memo: bool) -> Iterator[Values]:
-    for document in shelf.work.of(Document):
+def documents(books: CentralBooks, *, side: str, memo: bool) -> Iterator[Values]:
+    for document in books.work.of(Document):
         if (document.side, document.memo) != (side, memo):
             continue
         tax = document.amount * 21 / 100
         yield {
-            "id": shelf.id("document", document.number),
+            "id": books.id("document", document.number),
             "number": document.number,
             "postingDate": wire_date(document.posting),
             "invoiceDate": wire_date(document.dated or document.posting),
             "creditMemoDate": wire_date(document.dated or document.posting),
             "dueDate": wire_date(document.due or document.posting),
-            f"{side}Id": shelf.id(side, document.party),
+            f"{side}Id": books.id(side, document.party),
             f"{side}Number": document.party,
             f"{side}Name": document.party_name,
-            "currencyCode": shelf.company.currency,
+            "currencyCode": books.company.currency,
             "totalAmountExcludingTax": number(document.amount),
             "totalTaxAmount": number(tax),
             "totalAmountIncludingTax": number(document.amount + tax),
             "remainingAmount": number(document.amount + tax) if document.status == "posted" else 0,
             "status": status_of(document),
-            "lastModifiedDateTime": shelf.changed(document),
+            "lastModifiedDateTime": books.changed(document),
         }
 
 
-def amount_text(amount: Decimal, shelf: Shelf) -> str:
+def amount_text(amount: Decimal, books: CentralBooks) -> str:
     if not amount:
-        return "" if shelf.profile.bc_zero_amounts == "blank" else "0.00"
+        return "" if books.profile.bc_zero_amounts == "blank" else "0.00"
     return f"{amount:,.2f}"
 
 
@@ -156,48 +156,48 @@ def account_of(balance: Balance) -> str:
     return balance.account or PARTNER_ACCOUNTS[balance.side]
 
 
-def movement(balance: Balance, shelf: Shelf) -> tuple[Decimal, Decimal]:
-    """What was booked on a balance's account within the shelf's days, and the balance at their end."""
+def movement(balance: Balance, books: CentralBooks) -> tuple[Decimal, Decimal]:
+    """The amount booked on a balance's account within the days of the books, and the balance at their end."""
     assert balance.through is not None
-    opening, months = monthly(balance)
-    within, reached = Decimal() if shelf.first else opening, opening
+    opening, months = movements(balance, balance.through.month)
+    within, reached = Decimal() if books.first else opening, opening
     for month, amount in enumerate(months, start=1):
         day = last_day((balance.through.year, month))
-        if shelf.last is None or day <= shelf.last:
+        if books.last is None or day <= books.last:
             reached += amount
-            within += amount if shelf.first is None or day >= shelf.first else 0
+            within += amount if books.first is None or day >= books.first else 0
     return within, reached
 
 
-def trial_balances(shelf: Shelf) -> Iterator[Values]:
+def trial_balances(books: CentralBooks) -> Iterator[Values]:
     names = {account: (name, kind) for account, (name, kind, _) in CHART.items()}
     sums = {account: (amount, amount) for account, (_, _, amount) in CHART.items()}
-    for balance in shelf.work.of(Balance):
+    for balance in books.work.of(Balance):
         account, side = account_of(balance), "Customers" if balance.side == "due_from" else "Vendors"
         names.setdefault(account, (f"{side}, intercompany", "Posting"))
         total, at_date = sums.get(account, (Decimal(), Decimal()))
-        within, reached = movement(balance, shelf)
+        within, reached = movement(balance, books)
         sums[account] = (total + within, at_date + reached)
     for account, (name, kind) in sorted(names.items()):
         within, reached = sums[account]
         yield {
             "number": account,
-            "accountId": shelf.id("account", account),
+            "accountId": books.id("account", account),
             "accountType": kind,
             "display": name,
-            "totalDebit": amount_text(max(within, Decimal()), shelf),
-            "totalCredit": amount_text(max(-within, Decimal()), shelf),
-            "balanceAtDateDebit": amount_text(max(reached, Decimal()), shelf),
-            "balanceAtDateCredit": amount_text(max(-reached, Decimal()), shelf),
-            "dateFilter": wire_date(shelf.last or shelf.first),
+            "totalDebit": amount_text(max(within, Decimal()), books),
+            "totalCredit": amount_text(max(-within, Decimal()), books),
+            "balanceAtDateDebit": amount_text(max(reached, Decimal()), books),
+            "balanceAtDateCredit": amount_text(max(-reached, Decimal()), books),
+            "dateFilter": wire_date(books.last or books.first),
         }
 
 
-def approvals(shelf: Shelf) -> Iterator[Values]:
-    for place, item in enumerate(shelf.work.of(Approval), start=1):
+def approvals(books: CentralBooks) -> Iterator[Values]:
+    for place, item in enumerate(books.work.of(Approval), start=1):
         invoice = item.what == "invoice"
         yield {
-            "id": shelf.id("approval", item.number),
+            "id": books.id("approval", item.number),
             "entryNumber": int(item.number) if item.number.isdecimal() else place,
             "tableId": 38 if invoice else 232,
             "documentType": "Invoice" if invoice else " ",
@@ -211,16 +211,16 @@ def approvals(shelf: Shelf) -> Iterator[Values]:
             "amount": number(item.amount),
             "amountLCY": number(item.amount),
             "pendingApprovals": int(item.waiting),
-            "lastModifiedDateTime": shelf.changed(item),
+            "lastModifiedDateTime": books.changed(item),
         }
 
 
-def jobs(shelf: Shelf) -> Iterator[Values]:
-    names = {item.report: item.name for item in shelf.work.of(Job)}
+def jobs(books: CentralBooks) -> Iterator[Values]:
+    names = {item.report: item.name for item in books.work.of(Job)}
     for report, name in names.items():
         yield {
-            "id": shelf.id("job", report),
-            "jobQueueEntryId": shelf.id("job queue entry", report),
+            "id": books.id("job", report),
+            "jobQueueEntryId": books.id("job queue entry", report),
             "objectTypeToRun": "Report",
             "objectIdToRun": report,
             "objectCaptionToRun": name,
@@ -234,12 +234,12 @@ def jobs(shelf: Shelf) -> Iterator[Values]:
         }
 
 
-def job_log(shelf: Shelf) -> Iterator[Values]:
-    for item in shelf.work.of(Job):
+def job_log(books: CentralBooks) -> Iterator[Values]:
+    for item in books.work.of(Job):
         end = item.started + timedelta(minutes=item.minutes) if item.started else None
         yield {
-            "id": shelf.id("job log", item.number),
-            "jobQueueEntryId": shelf.id("job queue entry", item.report),
+            "id": books.id("job log", item.number),
+            "jobQueueEntryId": books.id("job queue entry", item.report),
             "userId": "JOBS",
             "startDateTime": stamp(item.started) if item.started else BLANK_TIME,
             "endDateTime": stamp(end) if end and item.status != "In Process" else BLANK_TIME,
@@ -252,12 +252,12 @@ def job_log(shelf: Shelf) -> Iterator[Values]:
         }
 
 
-def bank_accounts(shelf: Shelf) -> Iterator[Values]:
-    for account in dict.fromkeys(item.account for item in shelf.work.of(Statement)):
-        yield {"id": shelf.id("bank", account), "number": account, "displayName": f"Account {account}"}
+def bank_accounts(books: CentralBooks) -> Iterator[Values]:
+    for account in dict.fromkeys(item.account for item in books.work.of(Statement)):
+        yield {"id": books.id("bank", account), "number": account, "displayName": f"Account {account}"}
 
 
-SHOWN: Mapping[str, Callable[[Shelf], Iterator[Values]]] = {
+SHOWN: Mapping[str, Callable[[CentralBooks], Iterator[Values]]] = {
     "journals": batches,
     "journalLines": journal_lines,
     "customerPaymentJournals": partial(payment_batches, kind="CustPayment"),

@@ -39,7 +39,7 @@ class Page:
 class Expanded:
     """One navigation that a request expands, with the options for its rows."""
 
-    way: Navigation
+    navigation: Navigation
     target: EntitySet
     query: Query
 
@@ -115,18 +115,18 @@ class Finops:
             raise odata.bad("The query option '$expand' is not allowed.")
         found = []
         for part in query.expand:
-            way = next((one for one in entity_set.navigation if one.name == part.name), None)
-            if way is None or way.target not in sets:
+            navigation = next((one for one in entity_set.navigation if one.name == part.name), None)
+            if navigation is None or navigation.target not in sets:
                 raise odata.bad(
                     f"Property '{part.name}' on type '{entity_set.type}' is not a navigation property."
                 )
             if part.options and profile.finops_expand == "plain":
                 raise odata.bad("Options within $expand are not supported.")
-            target = sets[way.target]
+            target = sets[navigation.target]
             inner = odata.parse(part.options, target, dialect)
             if inner.expand:
                 raise odata.bad("$expand is supported on the first level only.")
-            found.append(Expanded(way, target, inner))
+            found.append(Expanded(navigation, target, inner))
         return found
 
     def _related(
@@ -150,13 +150,13 @@ class Finops:
             for row in self._find(request, one.target, one.query, world, profile, active, across=across):
                 key = tuple(str(row[place]).casefold() for place in theirs)
                 index.setdefault(key, []).append(as_json(row, one.target, one.query.select))
-            indexes.append((one.way, ours, index))
+            indexes.append((one.navigation, ours, index))
 
         def related(row: Row) -> dict[str, Any]:
             value: dict[str, Any] = {}
-            for way, ours, index in indexes:
+            for navigation, ours, index in indexes:
                 rows = index.get(tuple(str(row[place]).casefold() for place in ours), [])
-                value[way.name] = rows if way.many else next(iter(rows), None)
+                value[navigation.name] = rows if navigation.many else next(iter(rows), None)
             return value
 
         return related
@@ -177,7 +177,7 @@ class Finops:
         *,
         across: bool = False,
     ) -> Sequence[Row]:
-        """The rows that a request may see, of all companies where it says so (or `across` does)."""
+        """The rows that a request may see: of all companies with `cross-company=true`, or with `across`."""
         across |= any(
             name.lower() == "cross-company" and value.lower() == "true" for name, value in request.options
         )
@@ -225,7 +225,7 @@ class Finops:
             related = self._related(request, entity_set, expanded, world, profile, active)
             return envelope(context, page(), entity_set, query.select, related)
 
-        shown = [*(query.select or ()), *(f"{one.way.name}()" for one in expanded)]
+        shown = [*(query.select or ()), *(f"{one.navigation.name}()" for one in expanded)]
         context = f"{request.origin}/data/$metadata#{entity_set.name}" + (
             f"({','.join(shown)})" if shown else ""
         )

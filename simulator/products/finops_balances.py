@@ -1,6 +1,6 @@
 """Shows balances between companies as Finance & Operations does: snapshots of trial balances, accounts of partners.
 
-A snapshot is as old as its run: it shows what the companies owed one another then.
+A snapshot shows the balances at the moment of its run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simulator.products.finops_work import (
 )
 from simulator.world.profile import Profile
 from simulator.world.story import Period, Story, World
-from simulator.world.work import Balance, monthly
+from simulator.world.work import Balance, movements
 
 DUE_FROM, DUE_TO = "130400", "210400"
 DIMENSIONS = {"partner": ("MA+TP", "TradingPartner"), "account": ("MA", "")}
@@ -44,22 +44,27 @@ def _taken(books: Books, world: World, profile: Profile) -> tuple[datetime, list
     return books.story.balances_at(books.company, world, age)
 
 
-def _tracking(books: Books, year: int) -> str:
+def _tracking(books: Books, year: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"snapshot {books.company.code} {year}"))
 
 
-def _years(balances: list[Balance]) -> list[int]:
-    return sorted({balance.through.year for balance in balances if balance.through})
+def _year_of(books: Books, balance: Balance) -> list[Period]:
+    """The operating periods of the fiscal year that a balance is in, through the one after its own."""
+    periods = [one for one in books.story.calendars[books.company.calendar] if one.type == "Operating"]
+    own = next((one for one in periods if balance.through and one.first <= balance.through <= one.last), None)
+    if own is None:
+        return []
+    return [one for one in periods if one.year == own.year and one.number <= own.number + 1]
 
 
 def snapshot_headers(books: Books, world: World, profile: Profile) -> Iterator[Values]:
     run, balances = _taken(books, world, profile)
     hierarchy, second = DIMENSIONS[profile.snapshot_dimensions]
-    for year in _years(balances):
+    for year in sorted({period.year for balance in balances for period in _year_of(books, balance)}):
         yield {
             "ExternalTrackingId": _tracking(books, year),
             "LedgerName": books.company.code,
-            "YearName": str(year),
+            "YearName": year,
             "FocusDimensionHierarchy": hierarchy,
             "DimName1": "MainAccount",
             "DimName2": second,
@@ -71,31 +76,26 @@ def snapshot_headers(books: Books, world: World, profile: Profile) -> Iterator[V
 
 
 def snapshot_rows(books: Books, world: World, profile: Profile) -> Iterator[Values]:
-    """One row for each balance and period from the first of the year to the one after the balance's own."""
+    """One row for each balance and period from the first of the year through the one after the balance's own."""
     if profile.snapshots == "empty":
         return
     _, balances = _taken(books, world, profile)
     hierarchy, _ = DIMENSIONS[profile.snapshot_dimensions]
     for balance in balances:
-        assert balance.through is not None
-        year = str(balance.through.year)
-        opening, movements = monthly(balance)
+        periods = _year_of(books, balance)
+        own = sum(balance.through is not None and one.first <= balance.through for one in periods)
+        opening, booked = movements(balance, own)
         reached = opening
-        periods = [
-            period
-            for period in books.story.calendars[books.company.calendar]
-            if period.year == year and period.type == "Operating"
-        ]
-        for period, movement in zip(periods, [*movements, Decimal()], strict=False):
+        for period, movement in zip(periods, [*booked, Decimal()], strict=False):
             yield {
-                "SnapshotHeader": record("snapshot", books.company.code, year),
+                "SnapshotHeader": record("snapshot", books.company.code, period.year),
                 "DimensionHierarchyId": record(hierarchy),
-                "FiscalCalendarYearRecId": record(period.calendar, year),
+                "FiscalCalendarYearRecId": record(period.calendar, period.year),
                 "LedgerRecId": FIRST_RECORD + books.number,
                 "PostingLayer": "Current",
-                "ExternalTrackingId": _tracking(books, balance.through.year),
+                "ExternalTrackingId": _tracking(books, period.year),
                 "LedgerName": books.company.code,
-                "YearName": year,
+                "YearName": period.year,
                 "PeriodName": period.name,
                 "PeriodStartDate": noon(period.first),
                 "PeriodEndDate": noon(period.last),
@@ -112,7 +112,7 @@ def snapshot_rows(books: Books, world: World, profile: Profile) -> Iterator[Valu
 
 
 def partner_accounts(books: Books) -> Iterator[Values]:
-    """The accounts of each partner, as somebody has set them up."""
+    """The accounts that are set up for each partner."""
     balances = [balance for balance in books.work.of(Balance) if balance.mapped]
     for partner in dict.fromkeys(balance.partner for balance in balances):
         accounts = {one.side: account_of(one) for one in balances if one.partner == partner}
@@ -126,7 +126,7 @@ def partner_accounts(books: Books) -> Iterator[Values]:
 
 
 def main_accounts(story: Story, world: World) -> Iterator[Values]:
-    """The shared chart of accounts: a few of everybody's, and those of partners."""
+    """The shared chart of accounts: a few usual accounts, and those of partners."""
     accounts = dict(ACCOUNTS)
     for company in story.finops:
         for balance in world.work_of(company).of(Balance):
@@ -147,7 +147,7 @@ def main_accounts(story: Story, world: World) -> Iterator[Values]:
 
 
 def fiscal_periods(story: Story) -> Iterator[Values]:
-    """Every period of every calendar with its RecId; the declared key, its name, tells none of them apart."""
+    """Every period of every calendar with its RecId; its name, the declared key, is not unique."""
     place = 0
     for periods in story.calendars.values():
         for period in periods:

@@ -29,7 +29,6 @@ def vendor_invoices(books: Books) -> Iterator[Values]:
     for document in books.work.of(Document):
         if document.side == "vendor" and document.status != "posted":
             code, approved = books.company.code.lower(), document.status == "released"
-            amount = number(-document.amount if document.memo else document.amount)
             yield {
                 "HeaderReference": str(record(code, document.number)),
                 "TableRefId": str(record(code, document.number)),
@@ -49,7 +48,6 @@ def vendor_invoices(books: Books) -> Iterator[Values]:
                 "DueDate": noon(document.due),
                 "Currency": books.company.currency,
                 "CurrencyCode": books.company.currency,
-                "ImportedAmount": amount,
                 "IsApproved": yes(approved),
                 "Approved": yes(approved),
                 "VendorInvoiceReviewStatus": REVIEW[document.status],

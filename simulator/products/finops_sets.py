@@ -1,4 +1,4 @@
-"""Builds the rows of the sets that show work, and says which of them an environment publishes."""
+"""Builds the rows of the sets that show work, and decides which of them are public."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.world.profile import Profile
 from simulator.world.story import Story, World
 
 SNAPSHOTS = frozenset({"TrialBalanceFiscalYearSnapshotHeaders", "TrialBalanceFiscalYearSnapshots"})
-# A line says where its header is in other letters than the header does, when the profile mixes them.
+# The sets of lines: with `company_case` mixed they write the company in upper case.
 LINES = ("Lines", "Trans", "TransBiEntities")
 
 
@@ -27,7 +27,7 @@ def hidden(name: str, profile: Profile) -> bool:
 
 
 def values_of(entity_set: EntitySet, story: Story, world: World, profile: Profile) -> Iterator[Values]:
-    """What the rows of a set say, company by company."""
+    """The values of the rows of a set, company by company."""
     match entity_set.name:
         case "MainAccounts":
             yield from main_accounts(story, world)
@@ -60,7 +60,7 @@ def _of_company(entity_set: EntitySet, books: Books, world: World, profile: Prof
 
 
 def cased(entity_set: EntitySet, code: str, profile: Profile) -> str:
-    """A company's code in `dataAreaId`, in the letters that the profile says."""
+    """A company's code in `dataAreaId`, in the case that the profile chooses."""
     is_line = entity_set.name.endswith(LINES)
     upper = profile.company_case == "upper" or (profile.company_case == "mixed" and is_line)
     return code.upper() if upper else code.lower()

@@ -59,7 +59,7 @@ class Profile:
     bc_intercompany_app: Literal["present", "absent"] = "present"
     bc_options: Literal["encoded", "plain"] = "encoded"  # `In_x0020_Review` or `In Review`
     bc_zero_amounts: Literal["zero", "blank"] = "zero"  # trialBalances: "0.00" or ""
-    bc_payment_lines: Literal["refused", "served"] = "refused"  # payments asked for without their journal
+    bc_payment_lines: Literal["refused", "served"] = "refused"  # payments without their journal
     bc_concurrent: int = 5
     bc_queue: int = 95
     bc_rate: int = 6_000  # requests per 5 minutes and principal; 0: no limit

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,17 @@ class BadScenario(Exception):
 
 
 def load(name: str, start: datetime) -> Story:
-    """Load the story of a built-in name, of `fleet:N` or `fleet-bc:N`, or of a file; raises `BadScenario`."""
+    """Load the story of a built-in name, of a fleet such as `fleet:N`, or of a file; raises `BadScenario`."""
     kind, _, count = name.partition(":")
-    if kind in {"fleet", "fleet-bc"} and count.isdecimal() and int(count):
-        return build(fleet(int(count)) if kind == "fleet" else fleet_bc(int(count)), start)
+    if kind in FLEETS and count.isdecimal() and int(count):
+        return build(FLEETS[kind](int(count)), start)
     built_in = FOLDER / f"{name}.yaml"
     path = built_in if built_in.is_file() else Path(name)
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
         raise BadScenario(
-            f"There is no scenario '{name}': neither a file nor one of {names}, fleet:N, fleet-bc:N."
+            f"There is no scenario '{name}': neither a file nor one of {names}, "
+            f"{', '.join(f'{kind}:N' for kind in FLEETS)}."
         )
     text = path.read_text(encoding="utf-8")
     try:
@@ -99,7 +100,7 @@ def _build(data: Mapping[str, Any], start: datetime) -> Story:
     changes: list[Change] = [
         Change(story.long_ago, company.code, work=step_of(spec, company.code, start))
         for spec in data.get("work") or ()
-        for company in [_company(story, spec)]
+        for company in ([*story.finops, *story.bc] if spec["company"] == "*" else [_company(story, spec)])
     ]
     for company in finops.get("companies") or ():
         changes += _habit_of_ledger(story, company, start)
@@ -352,3 +353,18 @@ def fleet_bc(count: int) -> dict[str, Any]:
             ],
         },
     }
+
+
+def with_work(data: dict[str, Any], *situations: str) -> dict[str, Any]:
+    """A fleet where every company has the same work in the latest month."""
+    return data | {"work": [{"company": "*", "situation": list(situations)}]}
+
+
+FLEETS: Mapping[str, Callable[[int], dict[str, Any]]] = {
+    "fleet": fleet,
+    "fleet-bc": fleet_bc,
+    "fleet-work": lambda count: with_work(fleet(count), "unposted_61", "documents"),
+    "fleet-bc-work": lambda count: with_work(
+        fleet_bc(count), "seven_lines", "recurring", "purchase_invoices_4"
+    ),
+}

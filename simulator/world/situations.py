@@ -1,6 +1,6 @@
 """Reads the situations of a company's work from files under `situations/`, and the steps that change it.
 
-A situation says its days relative to the end of a month, so that it can be put into any month.
+The days of a situation are relative to a month, so that it can be put into any month.
 """
 
 from __future__ import annotations

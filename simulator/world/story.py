@@ -253,7 +253,7 @@ class Story:
         return World(self.version(now), states, windows, work, self.night(now))
 
     def balances_at(self, company: Company, world: World, age: timedelta) -> tuple[datetime, list[Balance]]:
-        """When a company's trial balances were computed, so much earlier than its scenario says, and with what."""
+        """When a company's trial balances were computed, less `age`, and its balances at that moment."""
         run = (world.work_of(company).snapshot or world.night) - age
         work = CompanyWork()
         for change in self._happened(run):

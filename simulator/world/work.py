@@ -67,10 +67,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a company has to receive from or pay to a partner of the group at the end of a month.
+    """A balance between a company and a partner of the group at the end of a month: receivable or payable.
 
-    `agreed` is the balance once the two have settled their difference; `mapped` is false where nobody has named the
-    account of that partner.
+    `agreed` is the balance once the two have settled their difference; `mapped` is false where the
+    account of that partner is not set up.
     """
 
     partner: str
@@ -286,7 +286,7 @@ def apply(work: CompanyWork, step: Step, at: datetime) -> None:
         work.snapshot = step.snapshot if isinstance(step.snapshot, datetime) else words[step.snapshot]
 
 
-# How each kind looks once its work is done; journals and balances have their own ways.
+# The fields that change when the work of an item is done; journals and balances follow `finished`.
 DONE: Mapping[type[Any], Mapping[str, Any]] = {
     Document: {"status": "posted"},
     Inventory: {"closed": True},
@@ -338,8 +338,7 @@ def _parts(total: Decimal, count: int) -> Sequence[Decimal]:
     return [part] * (count - 1) + [total - part * (count - 1)]
 
 
-def monthly(balance: Balance) -> tuple[Decimal, list[Decimal]]:
-    """How a balance came about in its year: the opening one, and the movement of each month through its own."""
-    assert balance.through is not None
+def movements(balance: Balance, count: int) -> tuple[Decimal, list[Decimal]]:
+    """The opening balance of the year, and the amounts booked in each of its first `count` periods."""
     opening = (balance.debit * 2 / 5).quantize(Decimal("0.01"))
-    return opening, list(_parts(balance.debit - opening, balance.through.month))
+    return opening, list(_parts(balance.debit - opening, count))

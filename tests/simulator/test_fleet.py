@@ -35,3 +35,13 @@ def test_fleet_of_companies() -> None:
         assert erps.bc("/companies/$count").text == "300"
         assert sim.call("GET", "profile")["bc_rate"] == 0
         erps.http.close()
+
+
+def test_fleet_with_work_has_the_same_in_every_company() -> None:
+    with running("fleet-work:30", clock="2026-06-12T12:00:00Z") as sim:
+        erps = Erps(sim)
+        unposted = "IsPosted eq Microsoft.Dynamics.DataEntities.NoYes'No'"
+        path = f"/data/LedgerJournalHeaders?cross-company=true&$filter={unposted}&$select=dataAreaId"
+        assert len(erps.rows(path)) == 30 * 8
+        assert len(erps.rows("/data/LedgerJournalLines?cross-company=true&$select=LineNumber")) == 30 * 75
+        erps.http.close()

@@ -1,4 +1,4 @@
-"""Business Central shows what is in the way of a close, hides the rest, and the companion shows what is hidden."""
+"""Business Central shows what is in the way of a close, and the companion what the standard API hides."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def statuses(erps: Erps, name: str) -> Counter[str]:
 def test_journals_without_a_template_are_those_of_the_first_general_one(erps: Erps) -> None:
     assert {row["templateDisplayName"] for row in erps.listed(IEOP, "journals")} == {"GENERAL"}
     assert lines(erps, "GENERAL") == {"DEFAULT": 7}
-    # The trap: a recurring template that is asked for by its name looks like work.
+    # The trap: a recurring template that is requested by its name looks like work.
     assert lines(erps, "RECURRING") == {"RENT": 4, "ACCRUALS": 2, "SPARE": 3, "OLDLEASE": 2, "INSURANCE": 5}
     work(erps, "other_templates")
     assert [row["code"] for row in erps.listed(IEOP, "journals?$expand=journalLines")] == ["STANDARD"]
@@ -122,7 +122,7 @@ def test_amounts_of_the_trial_balance_are_texts(erps: Erps) -> None:
     assert (row["totalDebit"], row["balanceAtDateCredit"]) == ("", "71,480.20")
 
 
-def test_the_trial_balance_sums_the_days_that_it_is_asked_for(erps: Erps) -> None:
+def test_trial_balance_sums_the_days_of_its_filter(erps: Erps) -> None:
     def credits(condition: str) -> tuple[str, str]:
         (row,) = erps.listed(IEOP, f"trialBalances?$filter=number eq '5420' and {condition}")
         return row["totalCredit"], row["balanceAtDateCredit"]
@@ -151,7 +151,7 @@ def test_the_log_of_jobs_holds_an_error_after_a_success(erps: Erps) -> None:
 
 
 def due(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """What the contract's rules make of the companion's rows."""
+    """The lines by the contract's rules for the companion's rows."""
     found: Counter[str] = Counter()
     for row in rows:
         counted = row["lineCount"]
@@ -170,7 +170,7 @@ def due(rows: list[dict[str, Any]]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("options", ["encoded", "plain"])
-def test_the_companion_tells_what_recurs_and_is_due(erps: Erps, options: str) -> None:
+def test_companion_separates_recurring_lines_that_are_due(erps: Erps, options: str) -> None:
     erps.sim.set_profile(bc_companion="present", bc_options=options)
     work(erps, "seven_lines", "recurring")
     rows = erps.listed(IEOP, "unpostedJournalLines", BC_COMPANION)
@@ -221,18 +221,18 @@ def test_the_companion_may_be_absent_partly_there_or_forbidden(erps: Erps) -> No
     def answers(*names: str) -> list[int]:
         return [erps.api(IEOP, name, BC_COMPANION).status_code for name in names]
 
-    asked = ("unpostedJournalLines", "inventoryPeriods", "unadjustedCosts")
+    names_of_sets = ("unpostedJournalLines", "inventoryPeriods", "unadjustedCosts")
     document = f"/v2.0/{TENANT}/production/api/{BC_COMPANION}/"
     token = {"authorization": f"Bearer {erps.token(BC_AUDIENCE)}"}
-    assert answers(*asked) == [404, 404, 404]
+    assert answers(*names_of_sets) == [404, 404, 404]
     assert erps.http.get(document, headers=token).status_code == 404
     erps.sim.set_profile(bc_companion="partly")
-    assert answers(*asked) == [200, 200, 404]
+    assert answers(*names_of_sets) == [200, 200, 404]
     names = {one["name"] for one in erps.http.get(document, headers=token).json()["value"]}
     assert names == {"companies", "unpostedJournalLines", "inventoryPeriods"}
     assert "unadjustedCosts" not in erps.http.get(f"{document}$metadata", headers=token).text
     erps.sim.set_profile(bc_companion="forbidden")
-    assert answers(*asked) == [403, 403, 403]
+    assert answers(*names_of_sets) == [403, 403, 403]
 
 
 def test_the_intercompany_app_may_be_absent(erps: Erps) -> None:

@@ -23,7 +23,7 @@ def work(erps: Erps, *situations: str, company: str = "NLDT", **more: Any) -> No
 
 
 def count(erps: Erps, company: str = "nldt") -> dict[str, Any]:
-    """What a reader counts: lines by month and by type of journal, as 08-blockers-and-tasks chapter 5 has it."""
+    """The lines that a reader counts, by month and type of journal (08-blockers-and-tasks chapter 5)."""
     types = {
         (row["dataAreaId"].casefold(), row["Name"]): row["Type"]
         for row in erps.rows("/data/JournalNames?cross-company=true")
@@ -277,7 +277,7 @@ def test_the_opening_balance_may_be_the_periods_or_the_years(erps: Erps) -> None
     keys = {
         (row["SnapshotHeader"], row["DimensionHierarchyId"], row["FiscalCalendarYearRecId"]) for row in rows
     }
-    assert len(keys) == 1 < len(rows)  # the declared key tells no row from another
+    assert len(keys) == 1 < len(rows)  # the declared key is not unique
 
 
 def test_snapshots_may_be_empty_old_or_without_partners(erps: Erps) -> None:
@@ -291,7 +291,7 @@ def test_snapshots_may_be_empty_old_or_without_partners(erps: Erps) -> None:
     assert ("NLDT", "130420", "") in balances(erps)
 
 
-def test_a_snapshot_shows_what_was_owed_when_it_ran(erps: Erps) -> None:
+def test_snapshot_shows_the_balances_of_its_run(erps: Erps) -> None:
     erps.sim.set_work("NLDT", finish="UKRT/due_from")
     assert balances(erps)["NLDT", "130420", "UKRT"] == 127000.0
     erps.sim.set_work("NLDT", snapshot="now")
@@ -308,7 +308,7 @@ def test_a_snapshot_shows_what_was_owed_when_it_ran(erps: Erps) -> None:
     assert balances(erps)["NLDT", "130420", "UKRT"] == 126360.0
 
 
-def test_an_account_that_nobody_has_named_is_in_no_list_of_partners(erps: Erps) -> None:
+def test_account_that_is_not_set_up_is_in_no_list_of_partners(erps: Erps) -> None:
     work(erps, "due_from_ukrt_not_mapped")
     accounts = erps.rows("/data/LedgerInterCompanyAccounts")
     assert "nldt" not in {row["OriginatingLegalEntityId"] for row in accounts}

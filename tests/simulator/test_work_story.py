@@ -14,7 +14,7 @@ from simulator.app import build
 from simulator.world.situations import day_of, items_of, moment_of, situations
 from simulator.world.story import Story
 from simulator.world.times import instant
-from simulator.world.work import Balance, Inventory, Journal, monthly, spread
+from simulator.world.work import Balance, Inventory, Journal, movements, spread
 from tests.hypothesis_profiles import examples
 from tests.simulator.erp_clients import Erps
 
@@ -93,7 +93,7 @@ def test_setting_the_clock_back_replays_the_work() -> None:
     assert other.story.at(instant(after)).work == first[1]
 
 
-def test_what_is_set_happened_at_the_clocks_instant(erps: Erps) -> None:
+def test_step_set_by_hand_happens_at_the_clocks_instant(erps: Erps) -> None:
     erps.sim.set_work("NLDT", month="2026-05", situation=["unposted_50", "no_inventory_close"])
     erps.sim.set_work("NLDT", change={"NLDT-000512": {"workflow": "Approved", "in_use_by": "s.jansen"}})
     erps.sim.set_work("NLDT", work=[{"kind": "journal", "number": "X", "lines": [{"count": 3, "debit": 9}]}])
@@ -170,11 +170,11 @@ def test_lines_balance_to_the_cent(count: int, debit: Decimal) -> None:
 
 
 @examples(50)
-@given(st.decimals(-(10**7), 10**7, places=2), st.integers(1, 12))
-def test_a_balance_is_its_opening_and_its_movements(amount: Decimal, month: int) -> None:
-    opening, movements = monthly(Balance("UKRT", amount=amount, through=date(2026, month, 28)))
-    assert len(movements) == month
-    assert opening + sum(movements) == amount
+@given(st.decimals(-(10**7), 10**7, places=2), st.integers(1, 13))
+def test_a_balance_is_its_opening_and_its_movements(amount: Decimal, count: int) -> None:
+    opening, booked = movements(Balance("UKRT", amount=amount), count)
+    assert len(booked) == count
+    assert opening + sum(booked) == amount
 
 
 def test_the_demo_posts_its_lines_and_begins_again() -> None:
