@@ -24,7 +24,6 @@ EVERYTHING = [
     "bank_open",
     "not_transferred",
     "set_up_and_traps",
-    "close_template",
     "due_to_ukrt_188700",
 ]
 

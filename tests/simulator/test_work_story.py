@@ -84,6 +84,19 @@ def test_play_goes_step_by_step_and_ends_with_a_sentence(erps: Erps) -> None:
     assert standing() == seen[-1]
 
 
+def test_play_of_a_company_of_business_central_finishes_everything(erps: Erps) -> None:
+    erps.sim.play("IEOP", steps=8)
+    work = {one["number"]: one for one in erps.sim.call("GET", "work")["IEOP"]}
+    documents = [one for one in work.values() if one["kind"] == "document"]
+    assert {one["status"] for one in documents} == {"posted"}
+    assert {one["handled"] for one in work.values() if one["kind"] == "transaction"} == {True}
+    assert (work["month"]["closed"], work["unadjusted"]["count"], work["DEFAULT"]["posted"]) == (
+        True,
+        0,
+        True,
+    )
+
+
 def test_setting_the_clock_back_replays_the_work() -> None:
     simulator = build("worked_example", "2026-06-12T12:00:00Z")
     before, after = "2026-06-12T11:59:59Z", "2026-06-20T00:00:00Z"
