@@ -308,6 +308,18 @@ def test_snapshot_shows_the_balances_of_its_run(erps: Erps) -> None:
     assert balances(erps)["NLDT", "130420", "UKRT"] == 126360.0
 
 
+def test_booked_at_the_rate_of_april_and_one_side_missing(erps: Erps) -> None:
+    booked = {"kind": "balance", "partner": "UKRT", "amount": 126000, "account": "130420"}
+    erps.sim.set_work("NLDT", work=[booked], snapshot="now")
+    erps.sim.set_work("USRT", remove="UKRT/due_to", snapshot="now")
+    assert balances(erps) == {
+        ("NLDT", "130420", "UKRT"): 126000.0,
+        ("UKRT", "130410", "USRT"): 148000.0,
+        ("UKRT", "210420", "NLDT"): -108000.0,
+    }
+    assert {row["LedgerName"] for row in erps.rows(RUNS)} == {"NLDT", "UKRT"}
+
+
 def test_account_that_is_not_set_up_is_in_no_list_of_partners(erps: Erps) -> None:
     work(erps, "due_from_ukrt_not_mapped")
     accounts = erps.rows("/data/LedgerInterCompanyAccounts")
