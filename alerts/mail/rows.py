@@ -14,6 +14,7 @@ from alerts.notices.event_sections import event_name, is_partly_read, working_da
 from alerts.notices.notice_specs import spec_of
 from alerts.sanitize import one_line
 from closing import phrasing
+from closing.blockers.row_blockers import blockers_phrase
 from closing.calendar.date_phrases import day_and_month, month_and_year, weekday_and_date
 from closing.judging.group_close import last_to_close
 from closing.judging.notice_rules import ESCALATE_AFTER
@@ -173,12 +174,16 @@ def _details(case: EntityMonth, context: MessageContext) -> list[MessageDetail]:
         MessageDetail("Reopened", "" if closed else _reopened(case, context)),
         MessageDetail("Closed", _closed(row) if closed else ""),
         MessageDetail("Deadline", _deadline(row)),
-        MessageDetail("In the way", "" if closed else one_line(phrasing.state_because(row), MAX_TEXT_LENGTH)),
+        MessageDetail("In the way", "" if closed else one_line(_in_the_way(row, context), MAX_TEXT_LENGTH)),
         MessageDetail("Reason", _reason(row, context)),
         MessageDetail("Expected close", "" if closed else _expected_close(row, context)),
         MessageDetail("Taken over", "" if closed else _acknowledged(row, context)),
         _owner(row, context),
     ]
+
+
+def _in_the_way(row: Row, context: MessageContext) -> str:
+    return ". ".join(filter(None, [phrasing.state_because(row), blockers_phrase(row, context.when)]))
 
 
 def _unconfirmed(row: Row, context: MessageContext) -> str:

@@ -20,6 +20,7 @@ from alerts.outbox.queue import Claim
 from alerts.routing.evaluation_context import EvaluationContext
 from alerts.routing.notice_scope import RowKey, RowKeysByNotice, row_keys_by_notice
 from alerts.routing.recipients import EntityAudience, can_see, load_audiences
+from closing.blockers.row_blockers import BLOCKERS
 from closing.scoreboard.row import REMARKS, SILENCE, Row
 from entities.models import LegalEntity, Person
 from infra.fast_cursor import fetch_rows
@@ -127,7 +128,7 @@ def _load(as_of: datetime, ids: Collection[int], more_keys: Collection[RowKey] =
     months = sorted({month for _, month in keys})
     rows: dict[RowKey, Row] = {}
     if months:
-        taken = take_unredacted(entities, months, as_of, annotations=(REMARKS, SILENCE))
+        taken = take_unredacted(entities, months, as_of, annotations=(REMARKS, SILENCE, BLOCKERS))
         rows = {(row.entity_id, month): row for month, board in taken.boards.items() for row in board.rows}
     foreign = frozenset().union(*(foreign_entities(row) for row in rows.values()))
     people = {message.recipient_id for message in messages.values() if message.recipient_id is not None}

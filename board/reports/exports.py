@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -19,6 +19,7 @@ from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
 from board.web.filters import filter_board
 from board.web.query_phrasing import describe_order
+from closing.blockers.row_blockers import blockers_phrase
 from closing.calendar.date_phrases import month_and_year
 from closing.phrasing import in_the_way
 from closing.scoreboard.board import Scoreboard
@@ -102,12 +103,17 @@ def read_column(board_request: BoardRequest) -> RowColumn:
 
 def standing_columns(board_request: BoardRequest) -> list[RowColumn]:
     """The columns of state, deadline and lateness; the text of a stale state ends in "(as last read)"."""
-    as_of = board_request.as_of
+    as_of, zone = board_request.as_of, board_request.reader.zone
+
+    def when(moment: datetime) -> str:
+        return labels.clock(moment, zone, as_of)
+
     return [
         (SheetColumn("State", 22), state_in_words),
         (SheetColumn("Confirmed", 10), labels.is_confirmed),
         read_column(board_request),
         (SheetColumn("Because", 44), in_the_way),
+        (SheetColumn("Unfinished work", 60), lambda row: blockers_phrase(row, when)),
         (SheetColumn("Trouble", 30), lambda row: row.read_error),
         (SheetColumn("Deadline", 17), lambda row: row.deadline.due_on if row.deadline is not None else None),
         (SheetColumn("Rule", 8), lambda row: row.deadline.label if row.deadline is not None else ""),

@@ -15,6 +15,7 @@ from board.web import labels
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
 from board.web.readers import Reader
+from closing.blockers.row_blockers import blockers_phrase
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
@@ -215,6 +216,7 @@ def obstacles(row: Row, reader: Reader, as_of: datetime) -> list[tuple[str, str]
     candidates = [
         ("stale", unconfirmed_because(row, when)),
         (row.state.value, state_because(row) if row.read_at is not None else ""),
+        ("warning", blockers_phrase(row, when)),
         (reason, overdue_reason_text(row, when)),
     ]
     return [(icon, text) for icon, text in candidates if text]

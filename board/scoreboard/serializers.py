@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from itertools import chain
 
 from board.web import labels
+from closing.blockers.row_blockers import blockers_json, blockers_phrase
 from closing.calendar.date_phrases import month_and_year
 from closing.facts.base import facts_to_json
 from closing.judging.states import PeriodState
@@ -76,6 +77,7 @@ def _entity(row: Row) -> dict[str, object]:
         "reason_missing": row.reason_missing,
         "acknowledged": row.remarks.acknowledged_at is not None,
         "permanent_reopenings": standing.permanent_reopenings,
+        "blockers": blockers_json(row),
     }
 
 
@@ -107,14 +109,27 @@ _COLUMNS = (
     "reason_missing",
     "acknowledged",
     "permanent_reopenings",
+    "in_the_way",
 )
 
 
 def board_csv_lines(board: Scoreboard) -> Iterator[str]:
     """A header line and one line per entity, one at a time; see `csv_lines`."""
     of_board = {"month": f"{board.month:%Y-%m}", "as_of": labels.iso(board.as_of)}
-    entities = (of_board | _entity(row) | {"country": row.country, "owner": row.owner} for row in board.rows)
+    entities = (of_board | _entity(row) | _only_in_csv(row) for row in board.rows)
     return csv_lines(_COLUMNS, ([values[name] for name in _COLUMNS] for values in entities))
+
+
+def _only_in_csv(row: Row) -> dict[str, object]:
+    return {
+        "country": row.country,
+        "owner": row.owner,
+        "in_the_way": blockers_phrase(row, _instant),
+    }
+
+
+def _instant(moment: datetime) -> str:
+    return labels.iso(moment) or ""
 
 
 def csv_lines(names: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
@@ -220,7 +235,8 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     status = labels.deadline_status(row, board.as_of)
     detail = f" · {status.detail}" if status.detail else ""
     read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
-    return f"{row.code}  {row.name}", state, due, status.text + detail, read, in_the_way(row)
+    because = "; ".join(filter(None, [in_the_way(row), blockers_phrase(row, _instant)]))
+    return f"{row.code}  {row.name}", state, due, status.text + detail, read, because
 
 
 def counts_line(board: Scoreboard) -> str:

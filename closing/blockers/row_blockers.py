@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -114,6 +114,52 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
             fresh = as_of < fresh_until(dated.fact, dated.read_at, 2 * interval)
             blockers.append(DatedBlocker(blocker, dated.read_at, fresh, dated.partner))
     return replace(value, blockers=tuple(blockers))
+
+
+def blockers_phrase(row: Row, when: Callable[[datetime], str]) -> str:
+    """What is in the way as text: "61 lines not posted, inventory close missing; not readable in full: bank lines".
+
+    A blocker that was not read again in time ends in the moment of its last reading. Empty where nothing is known.
+    """
+    value = row.get(BLOCKERS)
+    if value is None:
+        return ""
+    cell = value.cell
+    stale = {id(dated.blocker): dated.read_at for dated in value.blockers if not dated.fresh}
+
+    def phrase(blocker: Blocker) -> str:
+        read_at = stale.get(id(blocker))
+        return blocker.short if read_at is None else f"{blocker.short} (as read {when(read_at)})"
+
+    parts = [", ".join(phrase(blocker) for blocker in cell.blockers)]
+    if cell.unsure:
+        parts.append(f"not readable in full: {', '.join(phrase(blocker) for blocker in cell.unsure)}")
+    return "; ".join(filter(None, parts))
+
+
+def blockers_json(row: Row) -> list[dict[str, object]]:
+    """The blockers of a row for programs, in the order of the board, then those that are not readable in full."""
+    value = row.get(BLOCKERS)
+    if value is None:
+        return []
+    cell = value.cell
+    dated = {id(one.blocker): one for one in value.blockers}
+    return [
+        {
+            "kind": blocker.kind.value,
+            "part": blocker.part,
+            "level": blocker.level.value,
+            "count": blocker.count,
+            "at_least": blocker.at_least,
+            "unit": blocker.unit.value,
+            "amount": None if blocker.amount is None else f"{blocker.amount:f}",
+            "currency": blocker.currency,
+            "because": blocker.because,
+            "fresh": dated[id(blocker)].fresh,
+            "read_at": dated[id(blocker)].read_at.isoformat(),
+        }
+        for blocker in (*cell.blockers, *cell.unsure)
+    ]
 
 
 def partners(value: RowBlockers) -> frozenset[int]:

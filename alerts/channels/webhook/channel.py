@@ -27,6 +27,7 @@ from alerts.notices.entries import DeliverableNotice, EntityNotice, MultiEntityN
 from alerts.reason_words import reason_words
 from alerts.sanitize import one_line
 from closing import phrasing
+from closing.blockers.row_blockers import blockers_json
 from closing.judging.group_close import last_to_close
 from closing.scoreboard.row import Row
 from infra.secrets import SecretUnreadable
@@ -131,6 +132,7 @@ def _entity(row: Row, month: date) -> Json:
         "alert_after_days": row.alert_after_days,
         "deadline": deadline.due_on.isoformat() if deadline is not None else None,
         "in_the_way": one_line(phrasing.in_the_way(row), _LONGEST_WORDS) or None,
+        "blockers": blockers_json(row),
         "reason_given": remarks.reason_code or None,
         "expected_on": remarks.expected_on.isoformat() if remarks.expected_on is not None else None,
         "url": f"{settings.PUBLIC_BASE_URL}/entities/{quote(row.code, safe='')}/?month={month:%Y-%m}",
