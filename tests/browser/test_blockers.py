@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from playwright.sync_api import expect
 
@@ -11,13 +11,8 @@ from tests.browser.browser_user import ClockAt, Database, NewBrowserUser, every_
 from tests.browser.test_live import assert_never_reloaded, live
 from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import save_person
-from tests.worklist.blocked_scenario import blocked, in_the_way_of_eu_dtc
+from tests.worklist.blocked_scenario import blocked_at_noon, in_the_way_of_eu_dtc
 from tests.worklist.work_reads import begin_work, record_facts
-
-
-def blocked_at_noon() -> datetime:
-    blocked()
-    return WORKED_EXAMPLE_AT
 
 
 @every_look

@@ -49,6 +49,7 @@ from tests.guards.url_cases import (
     WITHOUT_A_ROLE,
     WITHOUT_AN_EVENT,
 )
+from tests.worklist.blocked_scenario import blocked_at_noon
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 WITHOUT_AN_ANSWER: dict[str, str] = {}
@@ -202,7 +203,7 @@ def test_the_bytes_of_a_year(recorded_responses: RecordedResponses) -> None:
 
 def test_the_bytes_of_the_states(recorded_responses: RecordedResponses) -> None:
     """Every designed state of the board on the screens whose words depend on it."""
-    for state in STATES:
+    for state in (*STATES, blocked_at_noon):
         with own_story():
             recorded_responses.about = f"{state.__name__} "
             move_the_clock(state())

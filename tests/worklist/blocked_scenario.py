@@ -53,3 +53,9 @@ def blocked() -> SampleGroup:
     attempt = begin_work(group.connection, READ_AT)
     record_facts(attempt, in_the_way_of_eu_dtc(READ_AT))
     return group
+
+
+def blocked_at_noon() -> datetime:
+    """The moment of `blocked`."""
+    blocked()
+    return WORKED_EXAMPLE_AT
