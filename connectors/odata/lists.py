@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -105,11 +106,12 @@ class ODataClient:
             return response
         raise self._error(response)
 
-    def pages(self, url: str, *, big: bool = False) -> Iterator[list[Any]]:
+    def pages(self, url: str, *, big: bool = False, may_lack_all: bool = True) -> Iterator[list[Any]]:
         """Yield the rows of each page of one list; `big` pages have the larger size limit.
 
         Raises AnswerMisread for links that loop, leave the origin or never end, ServerUnavailable when fewer rows
         came than the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
+        A list without any row is left to the caller to judge, unless not `may_lack_all`.
         """
         seen: set[str] = set()
         counted, came = 0, 0
@@ -135,7 +137,7 @@ class ODataClient:
                     f"{response.target.without_query}: the link to the next page leads to one already read."
                 )
             self._check_origin(url)
-        if 0 < came < counted:  # the connectors judge an empty list
+        if came < counted and (came or not may_lack_all):
             raise ServerUnavailable(
                 f"{response.target.without_query}: {came} of {counted} rows came back; the list changed while it was "
                 "read. It is read again at the next sync."
@@ -288,6 +290,14 @@ def noon_date_field(row: Mapping[str, Any], name: str) -> date:
     Noon and midnight of UTC name a day; any other time of day is the midnight of some zone, whose day may be the next
     one. Raises InvalidRow for it, and for 1900-01-01, which means blank.
     """
+    day = optional_noon_date_field(row, name)
+    if day is None:
+        raise InvalidRow(f"{name} is blank")
+    return day
+
+
+def optional_noon_date_field(row: Mapping[str, Any], name: str) -> date | None:
+    """A date as of `noon_date_field`; None for 1900-01-01, which means blank."""
     value = _field(row, name)
     day = _parsed(
         _parsed(value, name, _INSTANT, str, "a date")[:10], name, _DATE, date.fromisoformat, "a date"
@@ -296,9 +306,22 @@ def noon_date_field(row: Mapping[str, Any], name: str) -> date:
         raise InvalidRow(
             f"{name} is {_start_of(value)}, neither noon nor midnight of UTC, so its day is not certain"
         )
-    if day == date(1900, 1, 1):
-        raise InvalidRow(f"{name} is blank")
-    return day
+    return None if day == date(1900, 1, 1) else day
+
+
+def decimal_field(row: Mapping[str, Any], name: str) -> Decimal:
+    """A number, as the shortest decimal that reads as the same one."""
+    value = _field(row, name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidRow(f"{name} is not a number: {_start_of(value)}")
+    return Decimal(str(value))
+
+
+def whole_number_field(row: Mapping[str, Any], name: str) -> int:
+    value = _field(row, name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidRow(f"{name} is not a whole number: {_start_of(value)}")
+    return value
 
 
 def datetime_field(row: Mapping[str, Any], name: str) -> datetime | None:
