@@ -50,11 +50,16 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartCoverage:
-    """Whether a source can show a part, and why not in full; `sets` are what is read for it."""
+    """Whether a source can show a part, and why not in full; `sets` are what is read for it.
+
+    Not `dated`: the source does not give the day of an item, so that each is of no period. A period in which nothing
+    was seen is then a lower bound, unless the company has no item at all.
+    """
 
     coverage: Coverage
     doubt: Doubt | None = None
     sets: tuple[str, ...] = field(default=())
+    dated: bool = True
 
 
 PartKey = tuple[BlockerKind, str]

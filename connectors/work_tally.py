@@ -131,6 +131,8 @@ class WorkTally:
         covered: PartCoverage,
     ) -> BlockerFact:
         kind, name = part
+        undated = self._tallies.get((ref.entity, None, part)) if not covered.dated else None
+        hidden = period is not None and undated is not None and bool(undated.items)
         items = sorted(tally.items, key=lambda item: (item.on or _NO_DAY, item.number, item.item_id))
         named = _names(items)
         return BlockerFact(
@@ -141,7 +143,7 @@ class WorkTally:
             sum(item.units for item in items),
             self._read_at,
             part=name,
-            at_least=covered.coverage is Coverage.AT_LEAST,
+            at_least=covered.coverage is Coverage.AT_LEAST or hidden,
             left_out=dict(tally.left_out),
             apart=dict(Counter(word for item in items for word in item.apart)),
             doubt=covered.doubt,
