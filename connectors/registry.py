@@ -11,6 +11,7 @@ from connectors.business_central.links import business_central_link
 from connectors.business_central.source import BusinessCentralSource
 from connectors.finops.links import finops_link
 from connectors.finops.source import FinopsSource
+from connectors.finops.work import FINOPS_TURNS, FinopsWorkSource
 from connectors.ledger_source import LedgerSource, SourceSettings
 from connectors.work_source import WorkSource
 from entities.models import Connection
@@ -31,7 +32,7 @@ class Connector(NamedTuple):
 
 
 CONNECTORS: dict[str, Connector] = {
-    "finops": Connector(FinopsSource, finops_link),
+    "finops": Connector(FinopsSource, finops_link, FinopsWorkSource, FINOPS_TURNS),
     "business_central": Connector(BusinessCentralSource, business_central_link),
 }
 
