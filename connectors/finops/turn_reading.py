@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -103,7 +103,7 @@ class TurnReading:
             (one for one in ref.periods if dated and one.span.first <= dated <= one.span.last), None
         )
         if period is not None and posting is not None and posting > period.span.last:
-            self.tally.add(ref, LATE_INVOICES, dated, item)
+            self.tally.add(ref, LATE_INVOICES, dated, replace(item, apart=()))
 
     # --- journal names and the table of journals ------------------------------------------------------------------
 

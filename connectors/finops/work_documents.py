@@ -14,7 +14,6 @@ from connectors.names import name_key
 from connectors.odata.lists import (
     InvalidRow,
     datetime_field,
-    decimal_field,
     noon_date_field,
     optional_noon_date_field,
     optional_text_field,
@@ -41,7 +40,7 @@ def _named(**flags: bool) -> tuple[str, ...]:
 
 
 def _pending_vendor_invoices(reading: TurnReading) -> None:
-    """The table holds only invoices that are not posted; Date is the posting date."""
+    """The table holds only invoices that are not posted; Date is the posting date. It has no total."""
     counted: set[tuple[int, str]] = set()
 
     def add(ref: WorkRef, row: Mapping[str, Any]) -> None:
@@ -49,14 +48,11 @@ def _pending_vendor_invoices(reading: TurnReading) -> None:
         if (ref.entity, reference) in counted:
             return
         posting, dated = optional_noon_date_field(row, "Date"), optional_noon_date_field(row, "InvoiceDate")
-        amount, currency = decimal_field(row, "ImportedAmount"), optional_text_field(row, "Currency")
         item = WorkItem(
             reference,
             1,
             optional_text_field(row, "InvoiceNumber") or reference,
             posting,
-            amount if currency and amount else None,
-            currency,
             link=reading.link(ref),
             apart=_named(
                 approved_waiting=optional_text_field(row, "VendorInvoiceReviewStatus") == "Approved",
@@ -67,7 +63,7 @@ def _pending_vendor_invoices(reading: TurnReading) -> None:
         reading.tally.add(ref, VENDOR_INVOICES, posting, item)
         reading.late(ref, dated, posting, item)
 
-    properties = "InvoiceNumber,Date,InvoiceDate,Currency,ImportedAmount,IsOnHold,VendorInvoiceReviewStatus"
+    properties = "InvoiceNumber,Date,InvoiceDate,IsOnHold,VendorInvoiceReviewStatus"
     pages = reading.lists.pages(
         "VendorInvoiceHeaders",
         select=f"dataAreaId,HeaderReference,{properties}",
