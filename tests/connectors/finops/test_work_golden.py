@@ -130,23 +130,24 @@ def test_all_turns_bring_documents_reversals_and_what_is_not_shown(group: Sample
     assert ("approvals_waiting", "") not in words  # none waits anywhere, so none in May
 
 
-def test_a_hidden_company_says_so_and_a_failed_read_stores_nothing(group: SampleGroup, sim: Running) -> None:
+def test_a_company_hidden_by_row_security_is_not_readable(group: SampleGroup, sim: Running) -> None:
     sim.set_profile(row_security="nldt")
     sync(group.connection, sim, LATE)
     assert lines("NLDT", LATE) == (
         BlockerLevel.NOT_READABLE,
         "Finance & Operations refused access to unposted journal lines",
     )
-    before = set(BlockerReading.objects.values_list("pk", "superseded_at"))
-    sim.fault("status", match="VendorInvoiceHeaders", status=503)
+
+
+def test_a_turn_that_fails_stores_nothing_and_is_read_again(group: SampleGroup, sim: Running) -> None:
+    sim.fault("status", match="FreeTextInvoiceHeaders", status=503)  # the last list of the turn
+    [attempt] = sync(group.connection, sim, LATE, budget=BRIEF)
+    assert (attempt.outcome, attempt.turn) == ("unavailable", 0)
+    assert not BlockerReading.objects.exists()
+    sim.clear()
     [attempt] = sync(group.connection, sim, utc("2026-06-12 12:20"))
-    assert attempt.outcome == "ok"  # the next turn does not read that list
-    sim.fault("status", match="Bank", status=503)
-    [attempt] = sync(group.connection, sim, utc("2026-06-12 12:40"), budget=BRIEF)
-    assert (attempt.outcome, attempt.turn) == ("unavailable", 2)
-    kinds = {"bank_not_reconciled", "approvals_waiting"}
-    assert not BlockerReading.objects.filter(kind__in=kinds).exists()
-    assert before <= set(BlockerReading.objects.values_list("pk", "superseded_at"))
+    assert (attempt.outcome, attempt.turn) == ("ok", 0)
+    assert BlockerReading.objects.filter(kind=LINES.value, count=61).count() == 1
 
 
 def test_a_row_that_cannot_be_read_leaves_the_last_fact_to_age(group: SampleGroup, sim: Running) -> None:
