@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.finops.journal_sets import JournalSets
 from connectors.finops.turn_reading import NOT_POSTED, TurnReading
-from connectors.finops.work_lists import ExpandRefused
+from connectors.finops.work_lists import WITH_LINES, ExpandRefused
 from connectors.names import name_key
 from connectors.odata.lists import (
     InvalidRow,
@@ -69,7 +69,7 @@ def unposted_journals(reading: TurnReading, sets: JournalSets, parts: Sequence[P
             add_line(ref, line)
 
     try:
-        for rows in reading.lists.expanded(sets.headers, sets.navigation, **options):
+        for rows in reading.lists.expanded(sets.headers, sets.navigation, WITH_LINES, **options):
             reading.each(rows, parts, add_both)
     except ExpandRefused:
         journals.clear()

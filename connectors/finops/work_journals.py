@@ -177,8 +177,10 @@ def _count_ledger_journals(reading: TurnReading) -> None:
     """Lines of general journals, with allocations and eliminations; only their types tell templates."""
 
     def other_reason(journal: Journal, kind: str) -> str:
+        if kind in _OF_MODULES:
+            return "counted_elsewhere"
         reading.ledger_journals.add((journal.ref.entity, name_key(journal.number)))
-        return "counted_elsewhere" if kind in _OF_MODULES else ""
+        return ""
 
     if not reading.names_listed and not reading.states_listed:
         raise SetUnread(Doubt.NOT_PUBLISHED)

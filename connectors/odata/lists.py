@@ -106,8 +106,12 @@ class ODataClient:
             return response
         raise self._error(response)
 
-    def pages(self, url: str, *, big: bool = False, may_lack_all: bool = True) -> Iterator[list[Any]]:
+    def pages(
+        self, url: str, *, big: bool = False, may_lack_all: bool = True, size: int = 0
+    ) -> Iterator[list[Any]]:
         """Yield the rows of each page of one list; `big` pages have the larger size limit.
+
+        With a `size`, no more rows are requested at once; the URL must then ask for their order and count.
 
         Raises AnswerMisread for links that loop, leave the origin or never end, ServerUnavailable when fewer rows
         came than the answer had counted: pages by number skip rows when data changes meanwhile (05-reliability E12).
@@ -116,6 +120,7 @@ class ODataClient:
         seen: set[str] = set()
         counted, came = 0, 0
         before: list[Any] = []
+        whole, url = url, f"{url}&$top={size}" if size else url
         while True:
             if len(seen) >= self._limits.pages:
                 raise AnswerMisread(f"A list has more than {self._limits.pages} pages. Split the connection.")
@@ -129,6 +134,8 @@ class ODataClient:
                 self.pages_read += 1
                 self.rows_read += len(rows)
             yield rows
+            if link is None and size and rows and came < counted:
+                link = f"{whole}&$skip={came}&$top={size}"
             if link is None:
                 break
             url = _encode_link(link)

@@ -150,6 +150,36 @@ def test_companies_are_the_same_in_other_letters(case: str, sim: Running) -> Non
     assert read(sim).facts == whole.facts
 
 
+def test_pages_that_repeat_rows_count_them_once(sim: Running) -> None:
+    work(sim, "module_journals", "documents", "bank_open", "not_transferred", "in_use_and_blocked")
+    whole = read(sim, *range(FINOPS_TURNS))
+    sim.set_profile(finops_page_size=4, next_link="skip")
+    sim.fault("overlapping_pages", shift=2)
+    assert read(sim, *range(FINOPS_TURNS)).facts == whole.facts
+
+
+def test_a_journal_in_two_sets_counts_once(sim: Running) -> None:
+    """Whether the set of general journals holds those of customer invoices is not documented."""
+    work(sim, "module_journals")
+    twin = {
+        "dataAreaId": "usrt",
+        "JournalBatchNumber": "USRT-000604",
+        "JournalName": "GenJrn",
+        "IsPosted": "No",
+    }
+    line = {"dataAreaId": "usrt", "JournalBatchNumber": "USRT-000604", "LineNumber": 1.0}
+    line |= {"TransDate": "2026-05-31T12:00:00Z", "DebitAmount": 605.0, "CurrencyCode": "USD"}
+    rows = [("LedgerJournalHeaders", twin), ("LedgerJournalLines", line)]
+    sim.set_work(
+        "USRT",
+        month="2026-05",
+        work=[{"kind": "row", "number": name, "set": name, "values": row} for name, row in rows],
+    )
+    found = read(sim)
+    invoices = fact_of(found, "USRT", DOCUMENTS, "customer_invoices")
+    assert (found.count("USRT"), invoices.count, invoices.left_out) == (1, 0, {"counted_elsewhere": 1})
+
+
 # Modules
 
 
@@ -318,6 +348,17 @@ def test_where_expanding_is_refused_lines_are_read_by_batches_of_25(sim: Running
     # 43 journals of this company and 8 of another in 3 chains, and one request that was refused.
     assert len(sim.requests("/data/LedgerJournalLines")) == 3
     assert len(sim.requests("/data")) == 8 + 1 + 3
+
+
+def test_journals_with_their_lines_come_200_at_a_time(sim: Running) -> None:
+    journals = [
+        {"kind": "journal", "number": f"X-{number:03}", "lines": [{"count": 1, "debit": 5}]}
+        for number in range(405)
+    ]
+    sim.set_work("USRT", month="2026-05", situation=[], work=journals)
+    assert read(sim).count("USRT") == 405
+    assert len(sim.requests("LedgerJournalHeaders")) == 3
+    assert len(sim.requests("/data")) == 8 + 2
 
 
 @pytest.mark.parametrize("turn", [1, 2])
