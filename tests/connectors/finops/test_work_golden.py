@@ -150,15 +150,15 @@ def test_a_turn_that_fails_stores_nothing_and_is_read_again(group: SampleGroup, 
     assert BlockerReading.objects.filter(kind=LINES.value, count=61).count() == 1
 
 
-def test_a_row_that_cannot_be_read_leaves_the_last_fact_to_age(group: SampleGroup, sim: Running) -> None:
-    turns = work_turns()["finops"]
-    sync(group.connection, sim, LATE, turns=turns)
-    sim.set_work("NLDT", month="2026-05", situation="unposted_50")
+def test_a_row_that_cannot_be_read_stores_no_fact_of_its_company_and_part(
+    group: SampleGroup, sim: Running
+) -> None:
     sim.fault("wrong_type", match="LedgerJournalHeaders", company="NLDT", field="TransDate", value="soon")
-    later = utc("2026-06-12 12:30")
-    attempt, *_ = sync(group.connection, sim, later)
-    assert (attempt.turn, attempt.outcome) == (0, "partial")
+    [attempt] = sync(group.connection, sim, LATE)
+    assert attempt.outcome == "partial"
     assert attempt.words == (
         "nldt: A row of Finance & Operations cannot be read: TransDate is not a date: 'soon'."
     )
-    assert lines("NLDT", later)[1].startswith("61 lines not posted")
+    stored = BlockerReading.objects.filter(kind=LINES.value).values_list("entity__code", flat=True)
+    assert set(stored) == {"UKHC", "UKRT", "USRT"}
+    assert BlockerReading.objects.filter(entity__code="NLDT", part="vendor_invoices").exists()
