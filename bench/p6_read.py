@@ -13,7 +13,7 @@ import httpx2
 from bench.measure import Contender, Figure, Table, alternate
 from closing.calendar.days import DateSpan
 from closing.facts.readings import ReadResult
-from connectors.business_central.source import RESOURCE
+from connectors.business_central.api_groups import RESOURCE
 from connectors.ledger_source import CompanyRef, LedgerSource, SourceSettings
 from connectors.registry import build_source
 from infra.outbound.entra_tokens import TokenCache

@@ -11,12 +11,12 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_co
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
-from urllib.parse import quote
 from uuid import UUID
 
 from closing.calendar.days import DateSpan
 from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from connectors.business_central.accounting_periods import CompanyFailed, period_readings, posting_window
+from connectors.business_central.api_groups import central_client, group_url
 from connectors.ledger_source import CompanyRef, SourceSettings, name_key
 from connectors.odata.lists import (
     InvalidRow,
@@ -30,7 +30,6 @@ from infra.outbound.session import RequestLimits
 
 AT_ONCE = 3
 STOP_AFTER = 5  # companies in a row for which nothing answers
-RESOURCE = "https://api.businesscentral.dynamics.com"
 # A fiscal year may have 1 to 365 periods; a year and a half on each side holds its first day and the next start.
 BEFORE, AFTER = timedelta(days=550), timedelta(days=400)
 
@@ -48,8 +47,8 @@ class BusinessCentralSource:
 
         A company is named by its id, its name or its display name (`name_key`); its identity is its id.
         """
-        with self._client() as client:
-            root = self._root(client)
+        with central_client(self.settings, self.tokens, self.limits) as client:
+            root = f"{group_url(client, self.settings)}/companies"
             listed = ListedCompanies(
                 client.rows(root + odata_query(select="id,name,displayName", orderby="name"))
             )
@@ -79,25 +78,6 @@ class BusinessCentralSource:
                 server_clock=client.server_clock,
                 retry_after=read.retry_after,
             )
-
-    def _client(self) -> ODataClient:
-        # Tokens are issued for the product, not for the address, unless a cloud has a host of its own.
-        microsoft_host = self.settings.base_url.lower().startswith("https://api.businesscentral.")
-        return ODataClient(
-            self.settings,
-            self.tokens,
-            self.limits,
-            resource=None if microsoft_host else RESOURCE,
-            headers={"Data-Access-Intent": "ReadOnly"},
-        )
-
-    def _root(self, client: ODataClient) -> str:
-        tenant, environment = (
-            quote(part, safe="") for part in (self.settings.tenant, self.settings.environment)
-        )
-        if not environment:
-            raise AccessRefused("The connection names no Business Central environment, such as 'production'.")
-        return f"{client.base}/v2.0/{tenant}/{environment}/api/v2.0/companies"
 
 
 class _CompanyReads:
