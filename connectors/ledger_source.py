@@ -30,7 +30,8 @@ class SourceSettings:
     """The address and credentials of one connection; the secret never appears in repr, logs or errors.
 
     `base_url` is the origin ("https://contoso.operations.dynamics.com"; for Business Central the API host).
-    `authority` is the token host ("https://login.microsoftonline.com"); `environment` is Business Central's.
+    `authority` is the token host ("https://login.microsoftonline.com"); `environment` is Business Central's, and so
+    are `journal_templates`, whose names no request lists.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SourceSettings:
     client_id: str
     secret: str = field(repr=False, default="")
     environment: str = ""
+    journal_templates: tuple[str, ...] = ()  # none: the usual one
     allowed_hosts: tuple[str, ...] = ()  # "host", "host:port" or "*.suffix"; nothing else is ever contacted
     budget_seconds: float = 120.0
 

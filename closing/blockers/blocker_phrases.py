@@ -32,6 +32,7 @@ _APART = {
     "approved_waiting": "{count} approved, waiting to be posted",
     "in_use": "{count} in use",
     "blocked_by_system": "{count} blocked by the system",
+    "in_job_queue": "{count} in the job queue",
 }
 _NOT_COUNTED = {
     "template": "{count} of templates",

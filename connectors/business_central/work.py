@@ -1,0 +1,194 @@
+"""Reads the unfinished work of Business Central's companies, in four turns of at most six requests per company.
+
+Besides these a turn reads the list of companies and the companion's service document (08-blockers-and-tasks 2, 11).
+What neither the standard API nor the companion shows is not readable, which is never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from closing.blockers.blocker_facts import BlockerFact, Doubt
+from closing.blockers.blocker_kinds import BlockerKind, DocumentPart
+from closing.blockers.work_readings import PartRead, WorkGap, WorkReadResult
+from closing.calendar.days import DateSpan
+from connectors.business_central import pending_transactions as pending
+from connectors.business_central import periodic_runs as runs
+from connectors.business_central import unposted_documents as documents
+from connectors.business_central import unposted_lines as lines
+from connectors.business_central.api_groups import (
+    COMPANION,
+    INTERCOMPANY,
+    central_client,
+    group_url,
+    published_sets,
+)
+from connectors.business_central.companies import CompanyFailed, ListedCompanies
+from connectors.business_central.company_work import CompanyWork
+from connectors.business_central.source import AT_ONCE
+from connectors.ledger_source import CompanyRef, SourceSettings
+from connectors.odata.lists import odata_query
+from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
+from infra.outbound.entra_tokens import TokenCache
+from infra.outbound.session import RequestLimits
+
+_NOT_SHOWN = PartCoverage(Coverage.NOT_READABLE, Doubt.NOT_SHOWN)
+NEVER_SHOWN: tuple[PartKey, ...] = (
+    (BlockerKind.UNPOSTED_DOCUMENTS, DocumentPart.INVENTORY_JOURNALS),
+    (BlockerKind.UNPOSTED_DOCUMENTS, DocumentPart.PROJECT_JOURNALS),
+    (BlockerKind.UNPOSTED_DOCUMENTS, DocumentPart.EXPENSE_JOURNALS),
+    (BlockerKind.ACCRUAL_REVERSALS, ""),
+)
+
+
+class _Turn(NamedTuple):
+    """The parts of one turn, and how a company's are read; `extended` if the companion shows any of them."""
+
+    parts: tuple[PartKey, ...]
+    read: tuple[Callable[[CompanyWork], None], ...]
+    extended: bool = True
+
+
+_TURNS = (
+    _Turn(
+        (lines.LINES, lines.RECURRING, *lines.PAYMENTS, *NEVER_SHOWN), (lines.read_lines, lines.read_payments)
+    ),
+    _Turn(
+        (*documents.DOCUMENTS, documents.LATE, documents.APPROVALS),
+        (documents.read_documents,),
+        extended=False,
+    ),
+    _Turn((*runs.REPORTS.values(), runs.INVENTORY, runs.BANK), (runs.read_runs,)),
+    _Turn((pending.PENDING,), (pending.read_pending,)),
+)
+TURNS = len(_TURNS)
+
+
+@dataclass(frozen=True)
+class BusinessCentralWork:
+    """The unfinished work of one Business Central environment (WorkSource)."""
+
+    settings: SourceSettings
+    tokens: TokenCache
+    limits: RequestLimits
+
+    def read_work(
+        self, refs: Sequence[WorkRef], days: DateSpan, read_at: datetime, *, turn: int
+    ) -> WorkReadResult:
+        """Read the parts of one turn; see WorkSource. A company that is not listed is a gap of all its parts."""
+        this = _TURNS[turn]
+        with central_client(self.settings, self.tokens, self.limits) as client:
+            companies = group_url(client, self.settings) + "/companies"
+            listed = ListedCompanies(
+                client.rows(companies + odata_query(select="id,name,displayName", orderby="name"))
+            )
+            companion = published_sets(client, self.settings, COMPANION) if this.extended else frozenset()
+            shown = _shown(companion, self.settings, intercompany=True)
+            gaps: list[WorkGap] = []
+            found: list[CompanyWork] = []
+            for ref in refs:
+                try:
+                    company = listed.company(CompanyRef(ref.erp_id, ref.identity))
+                except CompanyFailed as failed:
+                    words = f"{ref.code}: {failed.words}"
+                    gaps += [WorkGap(ref.entity, *part, words) for part in this.parts]
+                    continue
+                found.append(
+                    CompanyWork(
+                        client,
+                        self.settings,
+                        ref,
+                        company.identity,
+                        company.name,
+                        days,
+                        read_at,
+                        companion,
+                        {part: shown[part] for part in this.parts},
+                        units={part: unit for part, unit in runs.UNITS.items() if part in this.parts},
+                    )
+                )
+            _read_all(found, this)
+            facts: list[BlockerFact] = []
+            parts: set[PartRead] = set()
+            for work in found:
+                facts += documents.as_lower_bounds(work, work.facts())
+                parts |= work.tally.parts(work.coverage)
+                gaps += work.tally.gaps()
+            return WorkReadResult(
+                tuple(facts),
+                frozenset(parts),
+                tuple(gaps),
+                pages=client.pages_read,
+                rows=client.rows_read,
+                server_clock=client.server_clock,
+            )
+
+    def coverage(self) -> Mapping[PartKey, PartCoverage]:
+        """What can be read here; see WorkSource."""
+        with central_client(self.settings, self.tokens, self.limits) as client:
+            companion = published_sets(client, self.settings, COMPANION)
+            app = published_sets(client, self.settings, INTERCOMPANY)
+        return _shown(companion, self.settings, intercompany=pending.INBOX in app)
+
+
+def _read_all(companies: Sequence[CompanyWork], turn: _Turn) -> None:
+    """Read companies, a few at once; raises the error of an environment that answers for none of them."""
+
+    def read(company: CompanyWork) -> None:
+        for part in turn.read:
+            part(company)
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        futures = [pool.submit(read, company) for company in companies]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    errors = [error for company in companies for error in company.errors]
+    if errors and not any(company.answered for company in companies):
+        raise errors[0]
+
+
+def _shown(
+    companion: Set[str], settings: SourceSettings, *, intercompany: bool
+) -> dict[PartKey, PartCoverage]:
+    """How much of each part the environment shows with these sets of the companion."""
+    names = tuple(f"journals {name}" for name in lines.templates_of(settings.journal_templates))
+    shown = {
+        **dict.fromkeys((part for turn in _TURNS for part in turn.parts), _NOT_SHOWN),
+        lines.LINES: PartCoverage(Coverage.AT_LEAST, Doubt.PARTY_LINES_HIDDEN, names),
+        **{part: PartCoverage(Coverage.AT_LEAST, None, sets) for part, sets in lines.PAYMENTS.items()},
+        **{
+            part: PartCoverage(Coverage.AT_LEAST, Doubt.RELEASED_LOOK_POSTED, (one.name,))
+            for part, one in documents.DOCUMENTS.items()
+        },
+        documents.PURCHASE_INVOICES: PartCoverage(Coverage.COMPLETE, None, ("purchaseInvoices",)),
+        documents.LATE: PartCoverage(Coverage.COMPLETE, None, ("purchaseInvoices",)),
+        documents.APPROVALS: PartCoverage(Coverage.COMPLETE, None, ("approvalEntries",)),
+        **{part: PartCoverage(Coverage.AT_LEAST, None, (runs.LOG,)) for part in runs.REPORTS.values()},
+        runs.REVALUATION: PartCoverage(Coverage.COMPLETE, None, (runs.LOG,)),
+        pending.PENDING: PartCoverage(Coverage.AT_LEAST, None, (pending.INBOX,))
+        if intercompany
+        else PartCoverage(Coverage.NOT_READABLE, Doubt.NOT_PUBLISHED),
+    }
+    if lines.ALL_LINES in companion:
+        for part in (lines.LINES, lines.RECURRING):
+            shown[part] = PartCoverage(Coverage.COMPLETE, None, (lines.ALL_LINES,))
+    for part, (name, _) in runs.OPEN_COSTS.items():
+        if name in companion:
+            shown[part] = PartCoverage(Coverage.COMPLETE, None, (name,))
+    if runs.ADJUSTMENTS in companion:
+        shown[runs.REVALUATION] = PartCoverage(Coverage.COMPLETE, None, (runs.LOG, runs.ADJUSTMENTS))
+    if runs.INVENTORY_PERIODS in companion:
+        shown[runs.INVENTORY] = PartCoverage(Coverage.COMPLETE, None, (runs.INVENTORY_PERIODS,))
+    if runs.RECONCILIATIONS in companion:
+        shown[runs.BANK] = PartCoverage(Coverage.AT_LEAST, None, (runs.RECONCILIATIONS,))
+    if pending.BOTH_WAYS in companion:
+        shown[pending.PENDING] = PartCoverage(Coverage.COMPLETE, None, (pending.BOTH_WAYS,))
+    return shown
