@@ -45,8 +45,8 @@ class WorkSyncResult:
 def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = READ_BUDGET) -> WorkSyncResult:
     """Read one turn of a connection's unfinished work as of a moment; the outcome is a row, never an exception.
 
-    The turn whose last good attempt is the oldest comes next. Raises OutOfOrderRead when the work was already read
-    for a later moment.
+    The turn whose last attempt is the oldest comes next, so that one which fails holds up no other. Raises
+    OutOfOrderRead when the work was already read for a later moment.
     """
     attempt = begin_attempt_of(WorkAttempt, connection.pk, as_of, lease=budget + (LEASE - READ_BUDGET))
     if attempt is None:
@@ -55,7 +55,7 @@ def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = RE
 
     def read_and_record() -> WorkRecordingResult:
         source = build_work_source(settings_for(connection, budget))
-        attempt.turn = with_retries(lambda: _next_turn(connection.pk, work_turns()[connection.kind]))
+        attempt.turn = with_retries(lambda: _next_turn(attempt, work_turns()[connection.kind]))
         with_retries(lambda: attempt.save(update_fields=["turn"]))
         refs, days = with_retries(lambda: companies_to_read(connection.pk, as_of))
         result = (
@@ -107,9 +107,10 @@ def companies_to_read(connection_id: int, as_of: datetime) -> tuple[list[WorkRef
     return refs, days
 
 
-def _next_turn(connection_id: int, turns: int) -> int:
+def _next_turn(attempt: WorkAttempt, turns: int) -> int:
     last = dict(
-        WorkAttempt.objects.filter(connection=connection_id, outcome__in=WorkAttempt.READ_OUTCOMES)
+        WorkAttempt.objects.filter(connection=attempt.connection_id)
+        .exclude(pk=attempt.pk)
         .order_by()
         .values_list("turn")
         .annotate(last=Max("started_at"))
