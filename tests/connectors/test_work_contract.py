@@ -48,8 +48,12 @@ def test_no_part_is_read_in_two_turns_and_coverage_names_each(kind: str, sim: Ru
     coverage = work_source(kind, sim.url).coverage()
     assert coverage.keys() == set().union(*parts)
     unread = {part for part, one in coverage.items() if one.coverage is Coverage.NOT_READABLE}
+    # A source that shows a part may have no row of a period that says anything.
     assert {
-        (fact.kind, fact.part) for result in results for fact in result.facts if fact.count is None
+        (fact.kind, fact.part)
+        for result in results
+        for fact in result.facts
+        if fact.count is None and fact.doubt is not Doubt.NO_ROWS
     } == unread
 
 
@@ -138,6 +142,20 @@ def test_a_row_that_breaks_the_contract_is_a_gap_of_its_company_only(kind: str, 
     assert all(fact in whole.facts for fact in read.facts)
     assert read.fact(LATE[kind]) is None
     assert read.fact(OTHER[kind]) == whole.fact(OTHER[kind])
+
+
+def test_a_company_that_is_hidden_has_no_count_and_the_others_are_read(kind: str, sim: Running) -> None:
+    whole = read_work(kind, sim)
+    if kind == "finops":
+        sim.set_profile(row_security=LATE[kind])
+    else:
+        sim.fault("entity_missing", company=LATE[kind])
+    read = read_work(kind, sim)
+    hidden = list(WORK_COMPANIES[kind]).index(LATE[kind]) + 1
+    assert {fact.count for fact in read.facts if fact.entity == hidden} <= {None}
+    assert [fact for fact in read.facts if fact.entity != hidden] == [
+        fact for fact in whole.facts if fact.entity != hidden
+    ]
 
 
 def test_a_document_that_is_no_erps_raises(kind: str, sim: Running) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from closing.blockers.blocker_facts import BlockerFact
@@ -93,10 +93,12 @@ class WorkRead:
         }
 
 
-def read_work(kind: str, sim: Running, *codes: str, turns: tuple[int, ...] = (), **changes: Any) -> WorkRead:
+def read_work(
+    kind: str, sim: Running, *codes: str, turns: tuple[int, ...] = (), at: datetime = NOON, **changes: Any
+) -> WorkRead:
     """One read of these turns, or of all."""
     read = WorkRead(kind)
     for turn in turns or range(work_turns()[kind]):
         source = work_source(kind, sim.url, **changes)
-        read.results.append(source.read_work(work_refs(kind, *codes), SPRING, NOON, turn=turn))
+        read.results.append(source.read_work(work_refs(kind, *codes), SPRING, at, turn=turn))
     return read
