@@ -39,9 +39,10 @@ class CompanyWork:
     days: DateSpan
     read_at: datetime
     companion: Set[str]
-    coverage: dict[PartKey, PartCoverage]
+    coverage: dict[PartKey, PartCoverage] = field(default_factory=dict)
     units: dict[PartKey, CountedUnit] = field(default_factory=dict)
     made: dict[PartKey, list[BlockerFact]] = field(default_factory=dict)
+    refused: dict[PartKey, Doubt] = field(default_factory=dict)
     answered: int = 0
     errors: list[RequestFailed] = field(default_factory=list)
     tally: WorkTally = field(init=False)
@@ -108,6 +109,7 @@ class CompanyWork:
 
     def refuse(self, part: PartKey, doubt: Doubt) -> None:
         """The source does not show this part of the company."""
+        self.refused[part] = doubt
         self.tally.refuse(self.ref, part, doubt)
 
     def miss(self, parts: Iterable[PartKey], words: str) -> None:

@@ -7,7 +7,6 @@ What neither the standard API nor the companion shows is not readable, which is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -24,14 +23,11 @@ from connectors.business_central.api_groups import (
     COMPANION,
     INTERCOMPANY,
     central_client,
-    group_url,
     published_sets,
 )
-from connectors.business_central.companies import CompanyFailed, ListedCompanies
 from connectors.business_central.company_work import CompanyWork
-from connectors.business_central.source import AT_ONCE
-from connectors.ledger_source import CompanyRef, SourceSettings
-from connectors.odata.lists import odata_query
+from connectors.business_central.work_companies import listed_companies, read_companies
+from connectors.ledger_source import SourceSettings
 from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
@@ -82,42 +78,24 @@ class BusinessCentralWork:
         """Read the parts of one turn; see WorkSource. A company that is not listed is a gap of all its parts."""
         this = _TURNS[turn]
         with central_client(self.settings, self.tokens, self.limits) as client:
-            companies = group_url(client, self.settings) + "/companies"
-            listed = ListedCompanies(
-                client.rows(companies + odata_query(select="id,name,displayName", orderby="name"))
-            )
             companion = published_sets(client, self.settings, COMPANION) if this.extended else frozenset()
             shown = _shown(companion, self.settings, intercompany=True)
-            gaps: list[WorkGap] = []
-            found: list[CompanyWork] = []
-            for ref in refs:
-                try:
-                    company = listed.company(CompanyRef(ref.erp_id, ref.identity))
-                except CompanyFailed as failed:
-                    words = f"{ref.code}: {failed.words}"
-                    gaps += [WorkGap(ref.entity, *part, words) for part in this.parts]
-                    continue
-                found.append(
-                    CompanyWork(
-                        client,
-                        self.settings,
-                        ref,
-                        company.identity,
-                        company.name,
-                        days,
-                        read_at,
-                        companion,
-                        {part: shown[part] for part in this.parts},
-                        units={part: unit for part, unit in runs.UNITS.items() if part in this.parts},
-                    )
-                )
-            _read_all(found, this)
+            found, unlisted = listed_companies(client, self.settings, refs, days, read_at, companion)
+            for company in found:
+                company.coverage = {part: shown[part] for part in this.parts}
+                company.units = {part: unit for part, unit in runs.UNITS.items() if part in this.parts}
+            read_companies(found, this.read)
+            gaps = [
+                WorkGap(ref.entity, *part, f"{ref.code}: {words}")
+                for ref, words in unlisted
+                for part in this.parts
+            ]
             facts: list[BlockerFact] = []
             parts: set[PartRead] = set()
-            for work in found:
-                facts += documents.as_lower_bounds(work, work.facts())
-                parts |= work.tally.parts(work.coverage)
-                gaps += work.tally.gaps()
+            for company in found:
+                facts += documents.as_lower_bounds(company, company.facts())
+                parts |= company.tally.parts(company.coverage)
+                gaps += company.tally.gaps()
             return WorkReadResult(
                 tuple(facts),
                 frozenset(parts),
@@ -133,26 +111,6 @@ class BusinessCentralWork:
             companion = published_sets(client, self.settings, COMPANION)
             app = published_sets(client, self.settings, INTERCOMPANY)
         return _shown(companion, self.settings, intercompany=pending.INBOX in app)
-
-
-def _read_all(companies: Sequence[CompanyWork], turn: _Turn) -> None:
-    """Read companies, a few at once; raises the error of an environment that answers for none of them."""
-
-    def read(company: CompanyWork) -> None:
-        for part in turn.read:
-            part(company)
-
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        futures = [pool.submit(read, company) for company in companies]
-        try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    errors = [error for company in companies for error in company.errors]
-    if errors and not any(company.answered for company in companies):
-        raise errors[0]
 
 
 def _shown(

@@ -1,0 +1,222 @@
+"""Balances with partners at the end of a month, as positions of counterparties (08-blockers-and-tasks 6).
+
+The accounts of a partner come from Microsoft's intercompany app; their balances from the trial balance, where an
+account belongs to one partner, or by partner from the companion. All are in the company's own currency.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from closing.blockers.blocker_facts import Doubt
+from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.intercompany import Position, PositionSide
+from closing.calendar.days import DateSpan
+from connectors.business_central.api_groups import (
+    COMPANION,
+    INTERCOMPANY,
+    central_client,
+    published_sets,
+)
+from connectors.business_central.company_work import CompanyWork
+from connectors.business_central.work_companies import listed_companies, read_companies
+from connectors.ledger_source import SourceSettings
+from connectors.names import name_key
+from connectors.odata.lists import InvalidRow, decimal_field, optional_text_field, text_field
+from connectors.work_source import PartKey, WorkRef
+from infra.outbound.entra_tokens import TokenCache
+from infra.outbound.session import RequestLimits
+
+MOST_MONTHS = 2  # with the two ways to each balance the six requests of a company (chapter 11)
+BALANCES = "intercompanyBalances"
+_PART: PartKey = (BlockerKind.INTERCOMPANY_IMBALANCE, "")
+_AMOUNT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\.[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class CentralPositions:
+    """The positions of companies with other entities, by code.
+
+    `unmapped` has (entity, partner, side) where the ERP names no account. `listed_in_full` has the entities whose
+    source lists every balance, so that one that is not listed is 0. An entity whose balances are not shown is in
+    `refused`, one that could not be read this time in `missed` with the reason.
+    """
+
+    positions: tuple[Position, ...] = ()
+    unmapped: frozenset[tuple[str, str, PositionSide]] = frozenset()
+    listed_in_full: frozenset[str] = frozenset()
+    refused: Mapping[str, Doubt] = field(default_factory=dict)
+    missed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Company:
+    """What one company's reading finds."""
+
+    positions: list[Position] = field(default_factory=list)
+    unmapped: set[tuple[str, str, PositionSide]] = field(default_factory=set)
+    in_full: bool = False
+
+
+_Accounts = dict[tuple[str, PositionSide], str]  # entity's code of the partner, side -> account
+
+
+def read_positions(
+    settings: SourceSettings,
+    tokens: TokenCache,
+    limits: RequestLimits,
+    refs: Sequence[WorkRef],
+    months: Sequence[date],
+    read_at: datetime,
+    entity_of: Mapping[str, str],
+) -> CentralPositions:
+    """The positions of companies at the ends of at most two reporting months.
+
+    `entity_of` gives the code of the entity behind a partner code, in any case; other partners are passed over.
+    Raises RequestFailed when the whole read fails, ValueError for more months.
+    """
+    if len(months) > MOST_MONTHS:
+        raise ValueError(f"positions are read for at most {MOST_MONTHS} months at once, not {len(months)}")
+    codes = {name_key(partner): code for partner, code in entity_of.items()}
+    with central_client(settings, tokens, limits) as client:
+        companion = published_sets(client, settings, COMPANION)
+        days = DateSpan(min(months, default=read_at.date()), read_at.date())
+        companies, unlisted = listed_companies(client, settings, refs, days, read_at, companion)
+        found = {company.ref.code: _Company() for company in companies}
+        read_companies(companies, [lambda company: _read(company, found[company.ref.code], months, codes)])
+    missed = {ref.code: words for ref, words in unlisted}
+    missed |= {company.ref.code: gap.words for company in companies for gap in company.tally.gaps()}
+    read = {code: one for code, one in found.items() if code not in missed}
+    return CentralPositions(
+        tuple(position for one in read.values() for position in one.positions),
+        frozenset(lack for one in read.values() for lack in one.unmapped),
+        frozenset(code for code, one in read.items() if one.in_full),
+        {
+            company.ref.code: company.refused[_PART]
+            for company in companies
+            if _PART in company.refused and company.ref.code in read
+        },
+        missed,
+    )
+
+
+def _read(company: CompanyWork, found: _Company, months: Sequence[date], codes: Mapping[str, str]) -> None:
+    setup = company.rows("generalLedgerSetup", [_PART], select="localCurrencyCode")
+    partners = company.rows("intercompanyPartners", [_PART], INTERCOMPANY)
+    if setup is None or partners is None:
+        return
+    with company.checked("intercompanyPartners", _PART):
+        if len(setup) != 1:
+            raise InvalidRow(f"the general ledger setup has {len(setup)} rows")
+        currency = text_field(setup[0], "localCurrencyCode")
+        accounts, shared = _accounts(company, found, partners, codes)
+        for period in company.ref.periods:
+            if period.month in months:
+                balances = _balances(company, found, period.span.last, accounts, shared, codes)
+                if balances is None:
+                    return
+                found.positions += [
+                    _position(company, period.month, key, accounts[key], amount, currency)
+                    for key, amount in balances.items()
+                ]
+
+
+def _accounts(
+    company: CompanyWork, found: _Company, partners: Sequence[Any], codes: Mapping[str, str]
+) -> tuple[_Accounts, frozenset[str]]:
+    """The accounts of partners that are entities, and those that several partners share, entities or not."""
+    accounts: _Accounts = {}
+    every: Counter[str] = Counter()
+    for row in partners:
+        code = codes.get(name_key(text_field(row, "partnerCode")))
+        sides = {
+            PositionSide.DUE_FROM: optional_text_field(row, "receivablesAccount"),
+            PositionSide.DUE_TO: optional_text_field(row, "payablesAccount"),
+        }
+        if sides[PositionSide.DUE_FROM] and sides[PositionSide.DUE_FROM] == sides[PositionSide.DUE_TO]:
+            del sides[PositionSide.DUE_TO]  # one account for both: its balance is the claim
+        every.update(account for account in sides.values() if account)
+        for side, account in sides.items():
+            if code is None or code == company.ref.code:
+                continue
+            if account:
+                accounts[code, side] = account
+            else:
+                found.unmapped.add((company.ref.code, code, side))
+    return accounts, frozenset(account for account, uses in every.items() if uses > 1)
+
+
+def _balances(
+    company: CompanyWork,
+    found: _Company,
+    last: date,
+    accounts: _Accounts,
+    shared: frozenset[str],
+    codes: Mapping[str, str],
+) -> dict[tuple[str, PositionSide], Decimal] | None:
+    """The debit balance of each partner's accounts at the end of a day; None where they are refused or missed."""
+    if BALANCES in company.companion:
+        rows = company.rows(BALANCES, [_PART], COMPANION, refused=[], filter=f"throughDate le {last}")
+        if rows is not None:
+            found.in_full = True
+            sums = dict.fromkeys(accounts, Decimal(0))
+            for row in rows:
+                code = codes.get(name_key(text_field(row, "partnerCode")), "")
+                number, amount = text_field(row, "accountNumber"), decimal_field(row, "amountLCY")
+                for side in PositionSide:  # other accounts are income and expense with the partner
+                    if accounts.get((code, side)) == number:
+                        sums[code, side] += amount
+                        break
+            return sums
+        if company.is_missed(_PART):
+            return None
+    rows = company.rows("trialBalances", [_PART], filter=f"dateFilter le {last}")
+    if rows is None:
+        return None
+    balances = {text_field(row, "number"): row for row in rows}
+    return {
+        key: _amount(balances[account], "balanceAtDateDebit")
+        - _amount(balances[account], "balanceAtDateCredit")
+        for key, account in accounts.items()
+        if account in balances and account not in shared
+    }
+
+
+def _position(
+    company: CompanyWork,
+    month: date,
+    key: tuple[str, PositionSide],
+    account: str,
+    debit: Decimal,
+    currency: str,
+) -> Position:
+    partner, side = key
+    return Position(
+        company.ref.code,
+        partner,
+        month,
+        side,
+        company.read_at,
+        functional_currency=currency,
+        functional_amount=debit if side is PositionSide.DUE_FROM else -debit,
+        accounts=(account,),
+    )
+
+
+def _amount(row: Mapping[str, Any], name: str) -> Decimal:
+    """An amount of the trial balance, a text such as "72,893.84"; blank is 0.
+
+    Any other notation, such as that of another language, is a row that breaks the contract.
+    """
+    text = optional_text_field(row, name)
+    if not text:
+        return Decimal(0)
+    if not _AMOUNT.fullmatch(text):
+        raise InvalidRow(f"{name} is not an amount: {text[:40]!r}")
+    return Decimal(text.replace(",", ""))

@@ -1,0 +1,63 @@
+"""The companies whose work is read, found in the environment's list and read a few at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import datetime
+
+from closing.calendar.days import DateSpan
+from connectors.business_central.api_groups import group_url
+from connectors.business_central.companies import CompanyFailed, ListedCompanies
+from connectors.business_central.company_work import CompanyWork
+from connectors.business_central.source import AT_ONCE
+from connectors.ledger_source import CompanyRef, SourceSettings
+from connectors.odata.lists import ODataClient, odata_query
+from connectors.work_source import WorkRef
+
+
+def listed_companies(
+    client: ODataClient,
+    settings: SourceSettings,
+    refs: Sequence[WorkRef],
+    days: DateSpan,
+    read_at: datetime,
+    companion: Set[str],
+) -> tuple[list[CompanyWork], list[tuple[WorkRef, str]]]:
+    """The companies that the environment lists, and the others with the reason in words."""
+    options = odata_query(select="id,name,displayName", orderby="name")
+    listed = ListedCompanies(client.rows(f"{group_url(client, settings)}/companies{options}"))
+    found, unlisted = [], []
+    for ref in refs:
+        try:
+            company = listed.company(CompanyRef(ref.erp_id, ref.identity))
+        except CompanyFailed as failed:
+            unlisted.append((ref, failed.words))
+        else:
+            found.append(
+                CompanyWork(client, settings, ref, company.identity, company.name, days, read_at, companion)
+            )
+    return found, unlisted
+
+
+def read_companies(
+    companies: Sequence[CompanyWork], readers: Iterable[Callable[[CompanyWork], None]]
+) -> None:
+    """Read each company by all readers; raises the error of an environment that answers for none of them."""
+    readers = tuple(readers)
+
+    def read(company: CompanyWork) -> None:
+        for reader in readers:
+            reader(company)
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        futures = [pool.submit(read, company) for company in companies]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    errors = [error for company in companies for error in company.errors]
+    if errors and not any(company.answered for company in companies):
+        raise errors[0]
