@@ -1,4 +1,4 @@
-"""Companies of Business Central that the worked example does not have."""
+"""Companies of Business Central beside the worked example, its companion, and a connection to it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from entities.models import Connection, LegalEntity
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import NOON_12_JUNE
+from tests.periods.model_builders import calendar, groups, policy, top_group, workday
 
 ODD_COMPANIES = """
 bizcentral:
@@ -33,3 +35,44 @@ def odd_companies_sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     story.write_text(ODD_COMPANIES, encoding="utf-8")
     with running(story, clock=NOON_12_JUNE) as erp:
         yield erp
+
+
+@pytest.fixture
+def companion_sim(sim: Running) -> Running:
+    """The companion is installed and may be read."""
+    sim.set_profile(bc_companion="present")
+    return sim
+
+
+@pytest.fixture
+def central(sim: Running) -> Connection:
+    """Two companies of Business Central are due on the sixth working day of June, Monday the 8th."""
+    place = groups()["EUROPE"]
+    policy(top_group(), **workday(6))
+    weekdays = calendar("WEEKDAYS", "Weekdays")
+    connection = Connection(
+        name="meridian-bc",
+        kind="business_central",
+        base_url=sim.url,
+        authority=sim.url,
+        tenant="meridian.example",
+        environment="production",
+        client_id="simulator",
+    )
+    connection.secret = "simulator"
+    connection.save()
+    for code, name, zone in (
+        ("ESIB", "Ibérica SL", "Europe/Madrid"),
+        ("IEOP", "Ireland Operations", "Europe/Dublin"),
+    ):
+        LegalEntity.objects.create(
+            code=code,
+            name=name,
+            country="IE",
+            zone=zone,
+            group=place,
+            calendar=weekdays,
+            connection=connection,
+            erp_id=name,
+        )
+    return connection

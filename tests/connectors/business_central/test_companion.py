@@ -33,13 +33,6 @@ COSTS = BlockerKind.COSTS_NOT_ADJUSTED
 REVALUATION = BlockerKind.REVALUATION_NOT_RUN
 
 
-@pytest.fixture
-def companion_sim(sim: Running) -> Running:
-    """The companion is installed and may be read."""
-    sim.set_profile(bc_companion="present")
-    return sim
-
-
 def read(sim: Running, turn: int, *situations: str, **step: Any) -> WorkReadResult:
     sim.set_work("IEOP", month="2026-05", situation=list(situations), **step)
     return read_turn(sim, turn)

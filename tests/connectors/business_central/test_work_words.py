@@ -16,7 +16,6 @@ from entities.models import Connection, LegalEntity
 from periods.snapshot.builder import take_snapshot
 from simulator.run import Running
 from tests.builders import utc
-from tests.periods.model_builders import calendar, groups, policy, top_group, workday
 from worklist.models import BlockerReading, WorkAttempt
 
 pytestmark = pytest.mark.django_db
@@ -25,40 +24,6 @@ MAY = date(2026, 5, 1)
 LINES = BlockerKind.UNPOSTED_JOURNALS
 DOCUMENTS = BlockerKind.UNPOSTED_DOCUMENTS
 WARNING, NOTE, NOT_READABLE = BlockerLevel.WARNING, BlockerLevel.NOTE, BlockerLevel.NOT_READABLE
-
-
-@pytest.fixture
-def central(sim: Running) -> Connection:
-    """Two companies of Business Central are due on the sixth working day of June, Monday the 8th."""
-    place = groups()["EUROPE"]
-    policy(top_group(), **workday(6))
-    weekdays = calendar("WEEKDAYS", "Weekdays")
-    connection = Connection(
-        name="meridian-bc",
-        kind="business_central",
-        base_url=sim.url,
-        authority=sim.url,
-        tenant="meridian.example",
-        environment="production",
-        client_id="simulator",
-    )
-    connection.secret = "simulator"
-    connection.save()
-    for code, name, zone in (
-        ("ESIB", "Ibérica SL", "Europe/Madrid"),
-        ("IEOP", "Ireland Operations", "Europe/Dublin"),
-    ):
-        LegalEntity.objects.create(
-            code=code,
-            name=name,
-            country="IE",
-            zone=zone,
-            group=place,
-            calendar=weekdays,
-            connection=connection,
-            erp_id=name,
-        )
-    return connection
 
 
 def read(
