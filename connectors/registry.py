@@ -9,8 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from closing.facts.base import UnknownFactKind
 from connectors.business_central.links import business_central_link
 from connectors.business_central.source import BusinessCentralSource
-from connectors.business_central.work import TURNS as CENTRAL_TURNS
-from connectors.business_central.work import BusinessCentralWork
+from connectors.business_central.work import CENTRAL_TURNS, BusinessCentralWorkSource
 from connectors.finops.links import finops_link
 from connectors.finops.source import FinopsSource
 from connectors.finops.work import FINOPS_TURNS, FinopsWorkSource
@@ -36,7 +35,7 @@ class Connector(NamedTuple):
 CONNECTORS: dict[str, Connector] = {
     "finops": Connector(FinopsSource, finops_link, FinopsWorkSource, FINOPS_TURNS),
     "business_central": Connector(
-        BusinessCentralSource, business_central_link, BusinessCentralWork, CENTRAL_TURNS
+        BusinessCentralSource, business_central_link, BusinessCentralWorkSource, CENTRAL_TURNS
     ),
 }
 

@@ -134,21 +134,14 @@ def latest_ended(company: CompanyWork) -> WorkPeriod | None:
 
 
 def as_lower_bounds(company: CompanyWork, facts: Sequence[BlockerFact]) -> list[BlockerFact]:
-    """The facts with lower bounds: late invoices but in the period whose end was asked for, undated approvals.
-
-    An approval without a known document may be of any period.
-    """
+    """The facts, those of late invoices as lower bounds but in the period whose end was asked for."""
     ended = latest_ended(company)
-    undated = any(fact.kind is APPROVALS[0] and fact.period is None and fact.count for fact in facts)
-
-    def is_bound(fact: BlockerFact) -> bool:
-        if fact.period is None or fact.count is None:
-            return False
-        if fact.kind is LATE[0]:
-            return ended is None or fact.period != ended.period
-        return fact.kind is APPROVALS[0] and undated
-
-    return [replace(fact, at_least=True) if is_bound(fact) else fact for fact in facts]
+    return [
+        replace(fact, at_least=True)
+        if fact.kind is LATE[0] and fact.count is not None and (ended is None or fact.period != ended.period)
+        else fact
+        for fact in facts
+    ]
 
 
 def _period_of(company: CompanyWork, day: date | None) -> WorkPeriod | None:

@@ -61,11 +61,11 @@ _TURNS = (
     _Turn((*runs.REPORTS.values(), runs.INVENTORY, runs.BANK), (runs.read_runs,)),
     _Turn((pending.PENDING,), (pending.read_pending,)),
 )
-TURNS = len(_TURNS)
+CENTRAL_TURNS = len(_TURNS)
 
 
 @dataclass(frozen=True)
-class BusinessCentralWork:
+class BusinessCentralWorkSource:
     """The unfinished work of one Business Central environment (WorkSource)."""
 
     settings: SourceSettings
@@ -128,7 +128,7 @@ def _shown(
         },
         documents.PURCHASE_INVOICES: PartCoverage(Coverage.COMPLETE, None, ("purchaseInvoices",)),
         documents.LATE: PartCoverage(Coverage.COMPLETE, None, ("purchaseInvoices",)),
-        documents.APPROVALS: PartCoverage(Coverage.COMPLETE, None, ("approvalEntries",)),
+        documents.APPROVALS: PartCoverage(Coverage.COMPLETE, None, ("approvalEntries",), dated=False),
         **{part: PartCoverage(Coverage.AT_LEAST, None, (runs.LOG,)) for part in runs.REPORTS.values()},
         runs.REVALUATION: PartCoverage(Coverage.COMPLETE, None, (runs.LOG,)),
         pending.PENDING: PartCoverage(Coverage.AT_LEAST, None, (pending.INBOX,))
