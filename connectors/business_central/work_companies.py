@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
+from threading import Event
 
 from closing.calendar.days import DateSpan
 from connectors.business_central.api_groups import group_url
@@ -44,11 +45,17 @@ def read_companies(
     companies: Sequence[CompanyWork], readers: Iterable[Callable[[CompanyWork], None]]
 ) -> None:
     """Read each company by all readers; raises the error of an environment that answers for none of them."""
-    readers = tuple(readers)
+    readers, failed = tuple(readers), Event()
 
     def read(company: CompanyWork) -> None:
-        for reader in readers:
-            reader(company)
+        if failed.is_set():
+            return  # an environment that is away, or asks for rest, is not asked for another company
+        try:
+            for reader in readers:
+                reader(company)
+        except BaseException:
+            failed.set()
+            raise
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         futures = [pool.submit(read, company) for company in companies]
