@@ -26,8 +26,7 @@ from connectors.business_central.api_groups import (
 )
 from connectors.business_central.company_work import CompanyWork
 from connectors.business_central.work_companies import listed_companies, read_companies
-from connectors.ledger_source import SourceSettings
-from connectors.names import name_key
+from connectors.ledger_source import SourceSettings, name_key
 from connectors.odata.lists import InvalidRow, decimal_field, optional_text_field, text_field
 from connectors.work_source import PartKey, WorkRef
 from infra.outbound.entra_tokens import TokenCache

@@ -20,8 +20,8 @@ from connectors.odata.lists import (
     date_field,
     decimal_field,
     optional_text_field,
+    or_filter,
     text_field,
-    text_literal,
     whole_number_field,
 )
 from connectors.work_source import Coverage, PartKey
@@ -69,7 +69,7 @@ def _read_templates(company: CompanyWork) -> None:
     found = False
     for name in names:
         batches = company.rows(
-            "journals", [LINES], filter=f"templateDisplayName eq {text_literal(name)}", expand="journalLines"
+            "journals", [LINES], filter=or_filter("templateDisplayName", [name]), expand="journalLines"
         )
         if batches is None:
             return

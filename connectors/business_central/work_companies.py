@@ -8,10 +8,10 @@ from datetime import datetime
 from threading import Event
 
 from closing.calendar.days import DateSpan
+from connectors.business_central.accounting_periods import CompanyFailed
 from connectors.business_central.api_groups import group_url
-from connectors.business_central.companies import CompanyFailed, ListedCompanies
 from connectors.business_central.company_work import CompanyWork
-from connectors.business_central.source import AT_ONCE
+from connectors.business_central.source import AT_ONCE, ListedCompanies
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.odata.lists import ODataClient, odata_query
 from connectors.work_source import WorkRef
@@ -31,12 +31,12 @@ def listed_companies(
     found, unlisted = [], []
     for ref in refs:
         try:
-            company = listed.company(CompanyRef(ref.erp_id, ref.identity))
+            identity = listed.identity(CompanyRef(ref.erp_id, ref.identity))
         except CompanyFailed as failed:
             unlisted.append((ref, failed.words))
         else:
             found.append(
-                CompanyWork(client, settings, ref, company.identity, company.name, days, read_at, companion)
+                CompanyWork(client, settings, ref, identity, listed.names[identity], days, read_at, companion)
             )
     return found, unlisted
 

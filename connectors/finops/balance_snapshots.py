@@ -16,7 +16,7 @@ from typing import Any
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.intercompany import Position, PositionSide
 from connectors.finops.work_lists import WorkLists
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import (
     InvalidRow,
     datetime_field,

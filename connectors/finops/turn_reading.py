@@ -12,7 +12,7 @@ from closing.blockers.blocker_kinds import BlockerKind
 from closing.calendar.days import DateSpan
 from connectors.finops.links import finops_work_link
 from connectors.finops.work_lists import SetUnread, WorkLists, is_word
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import InvalidRow, optional_text_field, text_field
 from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
 from connectors.work_tally import WorkItem, WorkTally

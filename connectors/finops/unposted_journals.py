@@ -11,7 +11,7 @@ from typing import Any
 from connectors.finops.journal_sets import JournalSets
 from connectors.finops.turn_reading import NOT_POSTED, TurnReading
 from connectors.finops.work_lists import WITH_LINES, ExpandRefused
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import (
     InvalidRow,
     decimal_field,

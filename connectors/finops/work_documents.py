@@ -10,7 +10,7 @@ from typing import Any
 from closing.blockers.blocker_kinds import BlockerKind, CountedUnit, DocumentPart
 from connectors.finops.turn_reading import LATE_INVOICES, NOT_POSTED, OTHER_LAYERS, PartSource, TurnReading
 from connectors.finops.work_lists import ExpandRefused, is_word
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import (
     InvalidRow,
     datetime_field,

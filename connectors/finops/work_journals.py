@@ -20,7 +20,7 @@ from connectors.finops.turn_reading import (
 )
 from connectors.finops.unposted_journals import Journal, Line, unposted_journals
 from connectors.finops.work_lists import SetUnread
-from connectors.names import name_key
+from connectors.ledger_source import name_key
 from connectors.odata.lists import InvalidRow
 from connectors.work_source import PartKey
 from connectors.work_tally import WorkItem

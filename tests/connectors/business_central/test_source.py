@@ -10,6 +10,7 @@ from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.business_central_facts import PostingWindowFacts
 from closing.facts.readings import GapReason, ReadResult
+from connectors.business_central.api_groups import central_client, group_url
 from connectors.business_central.source import BusinessCentralSource
 from connectors.ledger_source import CompanyRef
 from infra.outbound.errors import AccessRefused
@@ -135,8 +136,9 @@ def listed_names(running: Running) -> dict[str, str]:
     """The names of the companies that the simulator lists, by id."""
     reading = source("business_central", running.url)
     assert isinstance(reading, BusinessCentralSource)
-    with reading._client() as client:
-        return {row["id"]: row["name"] for row in client.rows(reading._root(client))}
+    with central_client(reading.settings, reading.tokens, reading.limits) as client:
+        url = f"{group_url(client, reading.settings)}/companies"
+        return {row["id"]: row["name"] for row in client.rows(url)}
 
 
 def found(odd_companies_sim: Running, asked: str, identity: str = "") -> str:
