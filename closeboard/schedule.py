@@ -10,6 +10,7 @@ def beat_schedule(sync_look_seconds: int) -> dict[str, dict[str, Any]]:
     ticks = {
         "sync what is due": ("connectors.sync_due", sync_look_seconds),  # each connection: its own interval
         "sync work that is due": ("connectors.sync_work_due", 60),  # yields to the reads of periods
+        "generate close tasks": ("worklist.generate_tasks", 900),  # ten working days before period end
         "evaluate": ("alerts.evaluate", 60),  # lateness grows by itself at midnight
         "send what is due": ("alerts.send", 30),  # finds every message whose nudge was lost
         "post what is due": ("alerts.post", 30),  # to Teams, Slack and webhooks

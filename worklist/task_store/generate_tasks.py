@@ -1,0 +1,250 @@
+"""Generates the close tasks of entities' periods and groups' months when their time has come, once each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from closing.calendar.days import DateSpan
+from closing.calendar.deadlines import WorkdayRule
+from closing.calendar.instants import local_date, zone_named
+from closing.calendar.months import is_quarter_end, is_year_end, month_end
+from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
+from closing.close_tasks.due_offsets import generated_from
+from closing.close_tasks.generation import (
+    ClosePeriod,
+    ClosingEntity,
+    ClosingGroup,
+    TaskDraft,
+    tasks_for_entity,
+    tasks_for_group,
+)
+from closing.close_tasks.task_templates import PROFILE_FLAGS
+from closing.facts.readings import PeriodType
+from entities.calendars import work_calendars
+from entities.models import LegalEntity, ancestor_paths
+from periods.board_cache.change_feed import nudge_after_commit
+from periods.expected_periods import is_expected
+from periods.models import FiscalPeriod
+from periods.policies import effective_policies
+from worklist.models import CloseTask, ProfileVersion, TaskAdoption
+from worklist.task_store.role_holders import TaskRoleHolders, role_holders
+from worklist.task_store.task_rows import new_task
+from worklist.task_store.templates_store import PublishedSet, published_templates
+from worklist.weighing_policies import profile_of
+
+_LOOK_BACK = timedelta(days=31)  # a close that ended longer ago is over: adoption makes no tasks for it
+_LOOK_AHEAD = timedelta(days=45)  # more than 10 working days, with a long holiday
+_UNCOVERED = timedelta(days=14)  # 10 working days where no calendar says which these are
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedTasks:
+    """How many tasks were generated, for how many periods and months, and what had no due date."""
+
+    tasks: int = 0
+    holders: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def generate_tasks(as_of: datetime) -> GeneratedTasks:
+    """Generate the tasks whose time has come at a moment, in one transaction for each group with tasks.
+
+    Two runs at once make one set: each waits for the lock on the group's adoption and then finds what the other made.
+    """
+    runs = [
+        _generate_for_group(group_id, as_of)
+        for group_id in TaskAdoption.objects.order_by("group_id").values_list("group_id", flat=True)
+    ]
+    return GeneratedTasks(
+        sum(run.tasks for run in runs),
+        sum(run.holders for run in runs),
+        tuple(dict.fromkeys(problem for run in runs for problem in run.problems)),
+    )
+
+
+def members_of_adoptions() -> dict[int, int]:
+    """The entities that have close tasks, with the group whose tasks they wait for: the nearest that has any."""
+    by_path = {
+        path: group_id for group_id, path in TaskAdoption.objects.values_list("group_id", "group__path")
+    }
+    found = {}
+    for entity_id, path in LegalEntity.objects.order_by("code").values_list("pk", "group__path"):
+        nearest = next((by_path[above] for above in reversed(ancestor_paths(path)) if above in by_path), None)
+        if nearest is not None:
+            found[entity_id] = nearest
+    return found
+
+
+@transaction.atomic
+def _generate_for_group(group_id: int, as_of: datetime) -> GeneratedTasks:
+    adoption = (
+        TaskAdoption.objects.select_for_update(of=("self",)).select_related("group").get(group=group_id)
+    )
+    members = [pk for pk, group in members_of_adoptions().items() if group == group_id]
+    periods = list(
+        FiscalPeriod.objects.filter(
+            entity__in=members,
+            type=PeriodType.OPERATING.value,
+            last_day__range=((as_of - _LOOK_BACK).date(), (as_of + _LOOK_AHEAD).date()),
+            close_tasks=None,
+        )
+        .select_related("entity__group", "entity__connection")
+        .order_by("entity__code", "last_day")
+    )
+    run = _Run(adoption, members, periods, as_of)
+    drafted = [*run.of_entities(periods), *run.of_group()]
+    CloseTask.objects.bulk_create((task for task, _ in drafted), batch_size=_BATCH)
+    if drafted:
+        nudge_after_commit()
+    problems = dict.fromkeys(f"{draft.holder_name}: {draft.problem}" for _, draft in drafted if draft.problem)
+    holders = {(draft.key.level, draft.key.holder, draft.key.period) for _, draft in drafted}
+    return GeneratedTasks(len(drafted), len(holders), tuple(problems))
+
+
+class _Run:
+    """All that the generation of one group needs, read once."""
+
+    def __init__(
+        self,
+        adoption: TaskAdoption,
+        members: Sequence[int],
+        periods: Sequence[FiscalPeriod],
+        as_of: datetime,
+    ) -> None:
+        self.adoption, self.as_of = adoption, as_of
+        self.published: PublishedSet = published_templates(adoption.group_id)
+        self.holders: TaskRoleHolders = role_holders()
+        years = range(as_of.year - 1, as_of.year + 3)
+        entities = {period.entity_id: period.entity for period in periods}
+        ids = {entity.calendar_id for entity in entities.values()} | {adoption.calendar_id}
+        self.calendars = work_calendars(ids, years)
+        self.policies = effective_policies([(pk, entity.group.path) for pk, entity in entities.items()])
+        newest = (
+            ProfileVersion.objects.filter(entity__in=entities)
+            .order_by("entity_id", "-set_at")
+            .distinct("entity_id")
+        )
+        self.profiles: Mapping[int, Any] = dict(newest.values_list("entity_id", "body"))
+        self.group_codes = _group_codes(entities.values())
+        ends = LegalEntity.objects.filter(pk__in=members).values_list("year_end_month", flat=True)
+        self.year_end_month = Counter(ends).most_common(1)[0][0] if ends else 12
+
+    def of_entities(self, periods: Iterable[FiscalPeriod]) -> list[tuple[CloseTask, TaskDraft]]:
+        """The tasks of those periods whose time has come."""
+        found = []
+        for period in periods:
+            entity = period.entity
+            span = DateSpan(period.first_day, period.last_day)
+            if is_expected(period.erp_key) and entity.connection_id is not None:
+                continue  # the ERP has yet to name its days
+            if not _is_active(entity, span) or not self._begun(
+                span, self.calendars[entity.calendar_id], entity.zone
+            ):
+                continue
+            month = period.reporting_month
+            close = ClosePeriod(
+                str(period.pk),
+                span,
+                month,
+                is_quarter_end(month, entity.year_end_month),
+                is_year_end(month, entity.year_end_month),
+            )
+            drafts = tasks_for_entity(self.published.templates, self._closing_entity(entity), close)
+            where = {"entity": entity, "period": period, "month": month}
+            found += self._rows(drafts, where, entity.group.path, entity.pk)
+        return found
+
+    def of_group(self) -> list[tuple[CloseTask, TaskDraft]]:
+        """The tasks of the group's months whose time has come and that have none."""
+        adoption = self.adoption
+        calendar = self.calendars[adoption.calendar_id]
+        group = ClosingGroup(
+            adoption.group.code, adoption.group.name, calendar, adoption.zone, adoption.first_is
+        )
+        done = set(
+            CloseTask.objects.filter(group=adoption.group_id).values_list("month", flat=True).distinct()
+        )
+        found = []
+        for month in self._months():
+            span = DateSpan(month, month_end(month))
+            if month in done or not self._begun(span, calendar, adoption.zone):
+                continue
+            close = ClosePeriod(
+                month.isoformat(),
+                span,
+                month,
+                is_quarter_end(month, self.year_end_month),
+                is_year_end(month, self.year_end_month),
+            )
+            drafts = tasks_for_group(self.published.templates, group, close)
+            found += self._rows(drafts, {"group": adoption.group, "month": month}, adoption.group.path, None)
+        return found
+
+    def _months(self) -> list[date]:
+        today = local_date(self.as_of, zone_named(self.adoption.zone))
+        first = (today - _LOOK_BACK).replace(day=1)
+        months = []
+        while first <= today + _LOOK_AHEAD:
+            if month_end(first) >= today - _LOOK_BACK:
+                months.append(first)
+            first = month_end(first) + timedelta(days=1)
+        return months
+
+    def _begun(self, span: DateSpan, calendar: WorkdayCalendar, zone: str) -> bool:
+        try:
+            return self.as_of >= generated_from(span, calendar, zone, self.adoption.adopted_at)
+        except CalendarUncovered:
+            return local_date(self.as_of, zone_named(zone)) >= span.last - _UNCOVERED
+
+    def _closing_entity(self, entity: LegalEntity) -> ClosingEntity:
+        profile = profile_of(self.profiles.get(entity.pk))
+        rule = self.policies[entity.pk].rule
+        return ClosingEntity(
+            code=entity.code,
+            name=entity.name,
+            erp=entity.connection.kind if entity.connection else "",
+            calendar=self.calendars[entity.calendar_id],
+            zone=entity.zone,
+            role=profile.role.value,
+            has=frozenset(flag for flag in PROFILE_FLAGS if getattr(profile, flag)),
+            groups=self.group_codes[entity.group.path],
+            close_group=self.adoption.group.code,
+            first_is=rule.first_is if isinstance(rule, WorkdayRule) else 1,
+        )
+
+    def _rows(
+        self, drafts: Iterable[TaskDraft], where: Mapping[str, Any], path: str, entity_id: int | None
+    ) -> list[tuple[CloseTask, TaskDraft]]:
+        return [
+            (
+                new_task(
+                    draft,
+                    where,
+                    self.published.row_of(draft.template).pk,
+                    position,
+                    self.holders.holder(draft.spec.owner_role, path, entity_id),
+                    self.as_of,
+                ),
+                draft,
+            )
+            for position, draft in enumerate(drafts)
+        ]
+
+
+def _group_codes(entities: Iterable[LegalEntity]) -> dict[str, tuple[str, ...]]:
+    """The codes of the groups on the way to each entity, the nearest first; a path is made of codes."""
+    paths = {entity.group.path for entity in entities}
+    return {path: tuple(reversed(path.strip("/").split("/"))) for path in paths}
+
+
+def _is_active(entity: LegalEntity, span: DateSpan) -> bool:
+    return (entity.active_from is None or entity.active_from <= span.last) and (
+        entity.active_to is None or entity.active_to >= span.last
+    )
