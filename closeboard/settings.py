@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ROW_ANNOTATIONS = [
     "periods.snapshot.remark_annotation.RemarkAnnotation",
     "worklist.blocker_annotation.BlockerAnnotation",
+    "worklist.task_annotation.TaskAnnotation",
     "alerts.routing.silence_annotation.SilenceAnnotation",
 ]
 # The kinds of channel, by the word that rows store; destinations are listed in this order.

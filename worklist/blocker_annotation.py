@@ -22,6 +22,7 @@ class BlockerAnnotation:
             *("worklist_blockerreading", "worklist_workspan", "worklist_workattempt", "worklist_carrieditem"),
             *("worklist_profileversion", "worklist_blockerpolicyversion", "periods_perioddeadline"),
             *("entities_legalentity", "entities_group", "entities_connection", "entities_person"),
+            *("worklist_closetask", "worklist_taskevent"),  # what is due
         }
     )
     weighed_by_row: ClassVar[bool] = True

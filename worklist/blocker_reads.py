@@ -17,6 +17,8 @@ from closing.blockers.row_blockers import BlockerInputs, DatedFact, RowBlockers
 from closing.blockers.work_cadence import CLOSING_INTERVAL, QUIET_INTERVAL
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
+from closing.close_tasks.erp_checks import ErpCheck
+from closing.close_tasks.template_cells import parse_check
 from closing.facts.base import FACT_KINDS
 from entities.models import ancestor_paths
 from infra.fast_cursor import fast_cursor
@@ -30,6 +32,13 @@ _NEAR_ON = """
                                           ELSE 2 END)
     FROM periods_perioddeadline d WHERE d.period_id = {period} AND d.set_at <= %(as_of)s
     ORDER BY d.set_at DESC LIMIT 1
+"""
+# The due date of a task as it was known at a moment.
+_DUE_ON = """
+    CASE WHEN t.changed_at <= %(as_of)s THEN t.due_on ELSE (coalesce((
+        SELECT m.details->'due' FROM worklist_taskevent m
+        WHERE m.task_id = t.id AND m.verb = 'moved' AND m.at <= %(as_of)s ORDER BY m.at DESC, m.id DESC LIMIT 1),
+        t.as_generated->'due')->>0)::date END
 """
 _STATEMENT = f"""
 WITH shown AS MATERIALIZED (
@@ -75,6 +84,12 @@ FROM worklist_carrieditem i JOIN entities_person person ON person.id = i.by_id
 WHERE i.period_id IN (SELECT row_id FROM facts) AND i.at <= %(as_of)s
   AND (i.ended_at IS NULL OR i.ended_at > %(as_of)s)
 UNION ALL
+SELECT DISTINCT 'due', f.row_id, t.erp_check, t.due_zone, NULL, NULL::bigint, NULL::bigint,
+       CASE WHEN t.period_id <> f.row_id THEN f.other_id END, NULL::numeric, NULL::timestamptz, NULL::timestamptz,
+       ({_DUE_ON}), NULL::jsonb
+FROM facts f JOIN worklist_closetask t ON t.period_id IN (f.row_id, f.other_period)
+WHERE t.erp_check <> '' AND t.generated_at <= %(as_of)s
+UNION ALL
 SELECT 'entity', e.id, e.code, e.name, g.path, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        jsonb_build_array(e.zone, c.kind)
 FROM entities_legalentity e JOIN entities_group g ON g.id = e.group_id
@@ -116,6 +131,20 @@ class _Record(NamedTuple):
         return None if self.json is None else json.loads(self.json)
 
 
+class _DueTask(NamedTuple):
+    """The due date, zone and ERP check of a task; `partner` is the counterparty whose task it is."""
+
+    on: date
+    zone: str
+    check: ErpCheck
+    partner: int | None
+
+    def covers(self, dated: DatedFact) -> bool:
+        """Whether its check names the kind and part of a fact of its period."""
+        of_partner = self.partner is None or self.partner == dated.partner
+        return of_partner and self.check.names(dated.fact.kind.value, dated.fact.part)
+
+
 @dataclass(slots=True)
 class _Read:
     """The records of one statement, by what they are of."""
@@ -125,6 +154,7 @@ class _Read:
     marks: dict[int, list[tuple[BlockerKind, str, str | None, CarriedMark]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    due: dict[int, list[_DueTask]] = field(default_factory=lambda: defaultdict(list))
     entities: dict[int, _Record] = field(default_factory=dict)
     profiles: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     of_group: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -152,6 +182,9 @@ class _Read:
                 mark = CarriedMark(item, record.n, record.amount, record.day, reason, by)
                 key = BlockerKind(record.a), record.b, record.c or None
                 self.marks[record.owner].append((*key, mark))
+            case "due" if record.day is not None:
+                task = _DueTask(record.day, record.b, parse_check(record.a), record.o)
+                self.due[record.owner].append(task)
             case "entity":
                 self.entities[record.owner] = record
             case "profile":
@@ -189,17 +222,31 @@ def read_blockers(periods: Mapping[int, tuple[int, date]], as_of: datetime) -> L
             source=FACT_KINDS[kind].label if kind in FACT_KINDS else kind or "The source",
             near_on=read.near.get(period),
             marks=tuple(read.marks.get(period, ())),
+            due=_due(facts, read.due.get(period, []), as_of),
             names=names,
         )
         values[period] = RowBlockers(inputs)
-        until[period] = _until(facts, zone, as_of)
+        until[period] = _until(facts, zone, as_of, read.due.get(period, []))
     return Loaded(values, until)
 
 
-def _until(facts: list[DatedFact], zone: str, as_of: datetime) -> datetime:
-    """The next local midnight, or the moment at which a fact is too old, by either cadence."""
+def _due(
+    facts: list[DatedFact], tasks: list[_DueTask], as_of: datetime
+) -> frozenset[tuple[BlockerKind, str]]:
+    """The kinds and parts of facts whose check's task is due today or past due, of counterparties for either."""
+    due = [task for task in tasks if local_date(as_of, zone_named(task.zone)) >= task.on]
+    return frozenset(
+        (dated.fact.kind, dated.fact.part)
+        for dated in facts
+        if due and any(task.covers(dated) for task in due)
+    )
+
+
+def _until(facts: list[DatedFact], zone: str, as_of: datetime, tasks: list[_DueTask]) -> datetime:
+    """The next local midnight, the day of a task, or the moment at which a fact is too old, by either cadence."""
     tz = zone_named(zone)
     moments = [start_of_day(local_date(as_of, tz) + ONE_DAY, tz)]
+    moments += [start_of_day(task.on, zone_named(task.zone)) for task in tasks]
     for dated in facts:
         moments += [
             fresh_until(dated.fact, dated.read_at, 2 * interval)

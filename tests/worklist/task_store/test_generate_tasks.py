@@ -122,9 +122,12 @@ def _without(task: TaskSpec, code: str) -> TaskSpec:
 def test_a_published_version_is_never_changed(source: Connection) -> None:
     adopt()
     for statement in ("UPDATE worklist_tasktemplate SET name = 'x'", "DELETE FROM worklist_tasktemplate"):
-        with pytest.raises(DatabaseError, match="never updated"), transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
+        with (
+            pytest.raises(DatabaseError, match="never updated"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
 
 
 def test_the_group_has_its_tasks_once_a_month(source: Connection) -> None:

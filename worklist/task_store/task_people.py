@@ -1,0 +1,97 @@
+"""Who may do what with which close task today."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from closing.calendar.instants import local_date, zone_named
+from closing.close_tasks.erp_checks import ErpCheck
+from closing.close_tasks.task_acts import TaskPeople
+from closing.close_tasks.template_cells import parse_check
+from entities.access import Role, administered_entities, groups_with_role, writable_entities
+from entities.models import Group, LegalEntity, Person
+from worklist.models import CarriedItem, CloseTask
+from worklist.task_store.role_holders import TaskRoleHolders, deputies_on, role_holders
+
+_WRITES_ON_GROUPS = Q(role__in=[Role.FINANCE, Role.ADMINISTRATOR])
+_ADMINISTERS = Q(role=Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleOfTasks:
+    """The people of many tasks as seen by one person, who may assign or take over where their role says so."""
+
+    person: int
+    writes_on: frozenset[tuple[str, int]]
+    administers: frozenset[tuple[str, int]]
+    holders: TaskRoleHolders
+    deputies: Mapping[int, frozenset[int]]
+    carried: Mapping[int, list[tuple[str, str, int, datetime]]]
+
+    def may_write(self, task: CloseTask) -> bool:
+        """Whether the person may write on the holder of a task."""
+        return _scope(task) in self.writes_on
+
+    def of(self, task: CloseTask) -> TaskPeople:
+        """The people of a task; `entity__group` and `group` should be selected with it."""
+        reviewer = self.reviewer(task)
+        mine = frozenset({self.person})
+        carried = self.carried.get(task.period_id or 0, []) if task.erp_check else []
+        check = parse_check(task.erp_check) if carried else ErpCheck()
+        return TaskPeople(
+            deputies=self.deputies.get(task.owner_id or 0, frozenset()),
+            reviewers=frozenset() if reviewer is None else frozenset({reviewer}),
+            review_deputies=self.deputies.get(reviewer or 0, frozenset()),
+            may_assign=mine if _scope(task) in self.administers else frozenset(),
+            may_take_over=mine if self.may_write(task) else frozenset(),
+            carried_by=frozenset(
+                by for kind, part, by, at in carried if at >= task.generated_at and check.names(kind, part)
+            ),
+        )
+
+    def reviewer(self, task: CloseTask) -> int | None:
+        """Who has the role that signs a task off."""
+        if not task.reviewer_role:
+            return None
+        if task.entity is not None:
+            return self.holders.holder(task.reviewer_role, task.entity.group.path, task.entity_id)
+        assert task.group is not None  # a constraint of the table
+        return self.holders.holder(task.reviewer_role, task.group.path)
+
+    def stands_in_for(self) -> frozenset[int]:
+        """The absent people whose deputy the person is."""
+        return frozenset(owner for owner, deputies in self.deputies.items() if self.person in deputies)
+
+
+def people_of_tasks(person: Person, tasks: Iterable[CloseTask], at: datetime) -> PeopleOfTasks:
+    """The people of these tasks; days of absence count in the zone of the person who acts."""
+    periods = {task.period_id for task in tasks if task.period_id is not None and task.erp_check}
+    carried: dict[int, list[tuple[str, str, int, datetime]]] = defaultdict(list)
+    items = CarriedItem.objects.filter(period__in=periods).order_by("pk")
+    for period_id, kind, part, by, since in items.values_list("period_id", "kind", "part", "by_id", "at"):
+        if period_id is not None:
+            carried[period_id].append((kind, part, by, since))
+    return PeopleOfTasks(
+        person.pk,
+        _scopes(writable_entities(person), groups_with_role(person, _WRITES_ON_GROUPS)),
+        _scopes(administered_entities(person), groups_with_role(person, _ADMINISTERS)),
+        role_holders(),
+        deputies_on(local_date(at, zone_named(person.zone))),
+        carried,
+    )
+
+
+def _scopes(entities: Iterable[LegalEntity], groups: Iterable[Group]) -> frozenset[tuple[str, int]]:
+    return frozenset({*(("entity", each.pk) for each in entities), *(("group", each.pk) for each in groups)})
+
+
+def _scope(task: CloseTask) -> tuple[str, int]:
+    if task.entity_id is not None:
+        return "entity", task.entity_id
+    assert task.group_id is not None  # a constraint of the table
+    return "group", task.group_id
