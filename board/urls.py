@@ -34,6 +34,9 @@ from board.reports.matrix_page import matrix_page
 from board.reports.overdue_page import past_deadline
 from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
+from board.tasks.task_lists import entity_tasks, my_tasks, tasks
+from board.tasks.task_page import task, task_act, task_comment, task_owner, task_support
+from board.tasks.templates_page import task_templates
 from board.web import health
 
 urlpatterns = [
@@ -66,6 +69,15 @@ urlpatterns = [
     path("entities/<str:code>/", entity, name="entity"),
     path("entities/<str:code>/remarks/", remark, name="remark"),
     path("entities/<str:code>/deputy/", deputy, name="deputy"),
+    path("entities/<str:code>/tasks/", entity_tasks, name="entity_tasks"),
+    path("tasks/", tasks, name="tasks"),
+    path("tasks/mine/", my_tasks, name="my_tasks"),
+    path("tasks/templates/", task_templates, name="task_templates"),
+    path("tasks/<uuid:uid>/", task, name="task"),
+    path("tasks/<uuid:uid>/act/", task_act, name="task_act"),
+    path("tasks/<uuid:uid>/owner/", task_owner, name="task_owner"),
+    path("tasks/<uuid:uid>/comment/", task_comment, name="task_comment"),
+    path("tasks/<uuid:uid>/support/", task_support, name="task_support"),
     path("wall/", wall, name="wall"),
     path("export/board.csv", exports.board_csv, name="export_board_csv"),
     path("export/board.xlsx", exports.board_xlsx, name="export_board_xlsx"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from board.web.readers import audit_access, person_menu
+from closing.close_tasks.row_tasks import TASKS
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
 from entities.models import Person
@@ -47,11 +48,16 @@ def nav_counts(board: Scoreboard) -> dict[str, tuple[int, str]]:
 
 
 def layout_context(person: Person, here: str, board: Scoreboard | None = None) -> dict[str, object]:
-    """The template variables of the layout of a screen; `board` is the person's, for the counts."""
+    """The template variables of the layout of a screen; `board` is the person's, for the counts.
+
+    The tasks are in the navigation where the person sees any.
+    """
     counts = nav_counts(board) if board is not None else {}
     nav = [
         NavItem(key, label, reverse(name), key == here, *counts.get(key, ()))
         for key, (label, name) in SCREENS.items()
     ]
+    if here == TASKS.name or (board is not None and any(TASKS in row.annotations for row in board.rows)):
+        nav.append(NavItem(TASKS.name, "Tasks", reverse("tasks"), here == TASKS.name))
     links = [NavItem("audit", "Audit log", reverse("audit"), here == "audit")] if audit_access(person) else []
     return {"person": person_menu(person), "nav": nav, "person_links": links}

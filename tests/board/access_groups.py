@@ -38,6 +38,7 @@ from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_EXAMPLE_
 from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
+from tests.worklist.few_close_tasks import save_few_tasks
 
 Role = Membership.Role
 
@@ -149,6 +150,8 @@ def build(name: str) -> AccessScenario:
     _tell()
     _make_places()
     _silence(people[ADMINISTRATOR])
+    top, uk = (Group.objects.get(code=code) for code in ("MERIDIAN", "UK"))
+    save_few_tasks(top, people[FINANCE], people[ADMINISTRATOR], uk, WORKED_EXAMPLE_AT)
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world
@@ -209,7 +212,7 @@ def _number_from_one() -> None:
     """Restart all ids from one: ids appear in addresses, so rows of both scenarios must have the same ids."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(infra|entities|periods|alerts)_'"
+            "SELECT sequencename FROM pg_sequences WHERE sequencename ~ '^(infra|entities|periods|worklist|alerts)_'"
         )
         for (sequence,) in cursor.fetchall():
             cursor.execute(f'ALTER SEQUENCE "{sequence}" RESTART WITH 1')

@@ -23,6 +23,7 @@ from tests.board.access_groups import (
     ADMINISTRATOR,
     AUDITOR,
     EVERYBODY,
+    FINANCE,
     FOREIGN_WORDS,
     NO_ROLE,
     OF_ALL,
@@ -37,6 +38,7 @@ from tests.board.access_groups import (
     Answer,
 )
 from tests.scenario_databases import ScenarioDatabases
+from tests.worklist.few_close_tasks import task_uid
 
 # Everything is asked before the first test, by one worker.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
@@ -107,6 +109,11 @@ A_PLACE = Place(
     lambda _, __: {"uid": access_groups.place_of("UK")},
     lambda _, __: {"uid": access_groups.place_of("EUROPE")},
     {"uid": access_groups.place_of("NOBODY")},
+)
+A_TASK = Place(
+    lambda _, __: {"uid": task_uid("UKHC", "lease")},
+    lambda _, __: {"uid": task_uid("NLDT", "lease")},
+    {"uid": task_uid("NOBODY", "lease")},
 )
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
@@ -311,6 +318,57 @@ TABLE: dict[str, Sequence[Entry]] = {
     "sent_mails": [Entry(signed_in(404))],  # mails are written to a folder in demos and trials only
     "sent_mail_html": [
         Entry(signed_in(404), place=A_MAIL, expected_foreign=signed_in(404)),
+    ],
+    "tasks": [
+        Entry(
+            signed_in(200),
+            queries=("", "?which=overdue", "?which=blocked", "?entity=NLDT", "?area=GL&which=mine"),
+            bad=BAD[:2],
+        )
+    ],
+    "my_tasks": [
+        Entry(signed_in(200), bad=BAD[:2]),
+        Entry(signed_in(303), method="POST", bad_data=[{"task": str(task_uid("NLDT", "lease"))}]),
+    ],
+    "task_templates": [Entry(signed_in(200))],
+    "entity_tasks": [Entry(readers(200), place=AN_ENTITY, expected_foreign=only_all_seeing(200))],
+    "task": [Entry(readers(200), place=A_TASK, expected_foreign=only_all_seeing(200))],
+    "task_act": [
+        Entry(
+            {**readers(422), FINANCE: 303},
+            method="POST",
+            place=A_TASK,
+            expected_foreign=only_all_seeing(422),
+            data={"act": "do"},
+            bad_data=[{"act": "x"}],
+        )
+    ],
+    "task_owner": [
+        Entry(
+            {**writers(303), **dict.fromkeys((*READING, FINANCE), 422)},
+            method="POST",
+            place=A_TASK,
+            expected_foreign=only_all_seeing(303),
+            bad_data=[{"owner": "9" * 30}],
+        )
+    ],
+    "task_comment": [
+        Entry(
+            writers(303),
+            method="POST",
+            place=A_TASK,
+            expected_foreign=only_all_seeing(303),
+            data={"text": "two are left"},
+        )
+    ],
+    "task_support": [
+        Entry(
+            writers(303),
+            method="POST",
+            place=A_TASK,
+            expected_foreign=only_all_seeing(303),
+            data={"url": "https://localhost/list"},
+        )
     ],
     "wall": [Entry(signed_in(200), queries=(*QUESTIONS, "?screen=2"), bad=BAD)],
     "export_matrix_csv": export(),

@@ -11,11 +11,12 @@ from alerts.models import Silence
 from alerts.routing.preferences import NotificationPreferences
 from alerts.routing.silences import lift_silence
 from closing.judging.notice_rules import NoticeKind
-from entities.models import SavedView
+from entities.models import Group, SavedView
 from entities.view_store import delete_view
 from periods.models import Remark
 from tests.db_builders import PASSWORD
 from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
+from tests.worklist.few_close_tasks import save_few_tasks, task_uid
 
 FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
 SUPERUSER, WITHOUT_A_ROLE, SIGNED_OUT = "superuser", "without a role", "signed out"
@@ -70,7 +71,14 @@ OF_GROUP: Arguments = {"code": "EUROPE"}
 OF_PLACE: Arguments = {"uid": destination_uid("slack")}
 OF_WEBHOOK: Arguments = {"uid": destination_uid("webhook")}
 OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
+OF_TASK: Arguments = {"uid": task_uid("NLDT", "lease")}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
+
+
+def few_tasks(story: FullScenario) -> None:
+    """The group has a few close tasks, of which finance owns those of EU DTC BV."""
+    top = Group.objects.get(parent=None)
+    save_few_tasks(top, story.finance, story.administrator, top, FULL_AT)
 
 
 def of_view(story: FullScenario) -> Mapping[str, object]:
@@ -160,6 +168,11 @@ LOOKS: dict[str, Sequence[Look]] = {
         Look(who=(OWNER,), arguments={"code": "UKHC"}),
     ],
     "deputy": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_ENTITY)],
+    "tasks": [Look(("?which=overdue", "?month=May"), READERS)],
+    "my_tasks": [Look(who=READERS)],
+    "task_templates": [Look(who=READERS)],
+    "entity_tasks": [Look(who=READERS, arguments=OF_ENTITY)],
+    "task": [Look(who=READERS, arguments=OF_TASK)],
     "wall": [Look((*FEW, "?screen=2", "?screen=3"), READERS)],
     "export_board_csv": [Look((*FEW, "?show=outstanding&sort=deadline", "?by=owner"), READERS)],
     "export_board_xlsx": [Look(OF_A_FILE, READERS)],
@@ -253,6 +266,24 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({"deputy": "rosa.bell@meridian.test"}, (ADMINISTRATOR,), OF_ENTITY),
         Form({"deputy": "x"}, (ADMINISTRATOR,), OF_ENTITY),
         Form({"deputy": ""}, (ADMINISTRATOR,), OF_ENTITY),
+    ],
+    "my_tasks": [
+        Form(
+            lambda _: {"task": [str(task_uid("NLDT", code)) for code in ("lease", "flux")]}, prepare=few_tasks
+        )
+    ],
+    "task_act": [
+        Form({"act": "do"}, arguments=OF_TASK, prepare=few_tasks),
+        Form({"act": "return"}, arguments=OF_TASK, prepare=few_tasks),
+    ],
+    "task_owner": [
+        Form({}, (ADMINISTRATOR,), OF_TASK, few_tasks),
+        Form({"owner": "x"}, (ADMINISTRATOR,), OF_TASK, few_tasks),
+    ],
+    "task_comment": [Form({"text": "two are left"}, arguments=OF_TASK, prepare=few_tasks)],
+    "task_support": [
+        Form({"url": "https://localhost/list"}, arguments=OF_TASK, prepare=few_tasks),
+        Form({"url": "javascript:x"}, arguments=OF_TASK, prepare=few_tasks),
     ],
     "save_view": [
         Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),

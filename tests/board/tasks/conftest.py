@@ -1,0 +1,53 @@
+"""The close of May of the four entities: Anna owns its tasks, Rita reviews them; it is the noon of 3 June."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from entities.models import Connection, Person
+from tests.board.page_client import signed_in
+from tests.builders import utc
+from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
+from tests.worklist.close_task_builders import adopt, generate, give_roles, person
+
+NOON = utc("2026-06-03 12:00")
+
+
+@pytest.fixture
+def source() -> Connection:
+    """The four entities, open in May."""
+    connected, _ = connect_four_entities()
+    read(connected, "2026-06-03 11:55", facts_of_all())
+    return connected
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """The pages show the noon of 3 June."""
+    monkeypatch.setattr("board.web.board_request.now", lambda: NOON)
+    return NOON
+
+
+@pytest.fixture
+def anna(source: Connection, noon: datetime) -> Person:
+    """Anna owns all tasks of May."""
+    adopt()
+    owner = person("Anna Owner")
+    give_roles(owner, person("Rita Reviewer"))
+    generate()
+    return owner
+
+
+@pytest.fixture
+def owner_client(anna: Person) -> Client:
+    """Anna's browser."""
+    return signed_in(anna)
+
+
+@pytest.fixture
+def reviewer_client(anna: Person) -> Client:
+    """Rita's browser."""
+    return signed_in(Person.objects.get(name="Rita Reviewer"))

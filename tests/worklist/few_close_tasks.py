@@ -1,0 +1,53 @@
+"""A few close tasks with addresses that are the same in every run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from closing.close_tasks.task_templates import DependsOn, Reach, TemplateSet
+from entities.models import Group, Person, WorkCalendar
+from worklist.models import CloseTask
+from worklist.task_store.generate_tasks import generate_tasks
+from worklist.task_store.role_holders import give_task_role
+from worklist.task_store.templates_store import adopt_tasks, standard_templates
+
+CODES = ("rec", "lease", "flux", "hold", "cons")
+
+
+def few_templates() -> TemplateSet:
+    """Five tasks of the standard month: consolidation waits for the periods of all entities, nothing else waits."""
+    month = standard_templates().month
+    tasks = tuple(
+        replace(
+            task,
+            depends_on=(DependsOn("hold", Reach.ALL),) if task.code == "cons" else (),
+        )
+        for task in month.tasks
+        if task.code in CODES
+    )
+    return TemplateSet(replace(month, tasks=tasks))
+
+
+def task_uid(holder: str, code: str, month: str = "2026-05-01") -> UUID:
+    """The address of a task."""
+    return uuid5(NAMESPACE_URL, f"task/{holder}/{month}/{code}")
+
+
+def save_few_tasks(group: Group, owner: Person, reviewer: Person, where: Group, at: datetime) -> None:
+    """Give a group these tasks; one person owns those below a group, another signs them off."""
+    calendar = WorkCalendar.objects.order_by("code")[0]
+    adopt_tasks(group, calendar, "Europe/London", at, templates=few_templates())
+    templates = few_templates().month.tasks
+    reviewing = {task.reviewer_role for task in templates if task.reviewer_role}
+    for role in sorted({task.owner_role for task in templates} - reviewing):
+        give_task_role(where, role, owner, at)
+    for role in sorted(reviewing):
+        give_task_role(where, role, reviewer, at)
+    generate_tasks(at)
+    for task in CloseTask.objects.select_related("entity", "group"):
+        holder = task.entity or task.group
+        assert holder is not None
+        task.uid = task_uid(holder.code, task.code, task.month.isoformat())
+        task.save(update_fields=["uid"])
