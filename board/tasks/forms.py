@@ -22,11 +22,9 @@ class TaskActForm(forms.Form):
 
 
 class OwnerForm(forms.Form):
-    """The new owner of a task, by id; blank takes the task over."""
+    """The new owner of a task, by mail address; blank takes the task over."""
 
-    owner = forms.IntegerField(
-        required=False, min_value=1, max_value=2**62, error_messages=one_message("Choose a person.")
-    )
+    owner = LineField(required=False, max_length=254)
     reason = LineField(required=False, max_length=LONGEST_REASON)
 
 

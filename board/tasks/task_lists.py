@@ -86,7 +86,7 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "shown": list(SHOWN.items()),
         "areas": [(area, AREAS[area]) for area in areas],
         "entities": sorted({(line.code, line.name) for line in _holders(month)}, key=lambda each: each[1]),
-        "owners": sorted(month.people.items(), key=lambda each: each[1]),
+        "owners": sorted(set(month.people.values())),
         "holders": holders,
         "least": f"{least[0]}: {least[1]}" if least else "",
         "lines": _lines(chosen[:MOST_LINES], month, board_request) if filtered else [],
@@ -118,6 +118,7 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     mine = [task for task in month.newest() if month.records[task.pk].key in waiting]
     path = f"{reverse('my_tasks')}?month={board_request.month:%Y-%m}"
     skipped: list[str] = []
+    status = 200
     if request.method == "POST":
         form = BulkDoneForm(request.POST, [str(task.uid) for task in mine])
         if form.is_valid():
@@ -130,6 +131,9 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
             month = month_tasks(person, board_request.month)
             done = {record.key for record in result.done}
             mine = [task for task in mine if month.records[task.pk].key not in done]
+        else:
+            status = 422
+            skipped = ["One of these tasks does not wait for you: tick them again."]
     mine.sort(key=lambda task: (task.due_on is None, task.due_on, task.position, task.title))
     lines = _lines(mine[:MOST_LINES], month, board_request)
     context = {
@@ -140,7 +144,7 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "skipped": skipped,
         "path": path,
     }
-    return render(request, "board/tasks/my_tasks.html", context)
+    return render(request, "board/tasks/my_tasks.html", context, status=status)
 
 
 @require_safe
@@ -206,7 +210,7 @@ def _wanted(task: CloseTask, month: MonthTasks, wanted: dict[str, str], board_re
         (test is None or test())
         and (not wanted["area"] or wanted["area"] in task.areas)
         and (not wanted["entity"] or wanted["entity"] == holder.code)
-        and (not wanted["owner"] or wanted["owner"] == str(task.owner_id))
+        and (not wanted["owner"] or wanted["owner"] == month.people.get(task.owner_id or 0))
     )
 
 

@@ -122,7 +122,8 @@ def task_owner(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> 
 
     def work() -> str:
         chosen = form.cleaned_data["owner"]
-        owner = Person.objects.filter(pk=chosen, is_active=True).first() if chosen else board_request.person
+        named = Person.objects.filter(email=chosen.lower(), is_active=True).first()
+        owner = named if chosen else board_request.person
         if owner is None:
             raise TaskActRefused("Choose a person.")
         reassign_task(board_request.person, uid, owner, board_request.now, reason=form.cleaned_data[_REASON])
@@ -248,8 +249,8 @@ def _page(
     return render(request, "board/tasks/task.html", context, status=422 if problem else 200)
 
 
-def _candidates(task: CloseTask) -> list[tuple[int, str]]:
-    """The people who work on the holder of a task."""
+def _candidates(task: CloseTask) -> list[tuple[str, str]]:
+    """The mail addresses and names of the people who work on the holder of a task, without its owner."""
     holder = task.entity.group if task.entity is not None else task.group
     assert holder is not None  # a constraint of the table
     above = Membership.objects.alias(at=StrIndex(Value(holder.path), F("group__path"))).filter(at=1)
@@ -258,8 +259,9 @@ def _candidates(task: CloseTask) -> list[tuple[int, str]]:
         held |= Q(entity=task.entity_id)
     roles = [Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER]
     memberships = Membership.objects.filter(held, role__in=roles, person__is_active=True)
-    people = Person.objects.filter(pk__in=memberships.values("person")).order_by("name", "email")
-    return [(pk, name or email) for pk, name, email in people.values_list("pk", "name", "email")]
+    people = Person.objects.filter(pk__in=memberships.values("person")).exclude(pk=task.owner_id or 0)
+    named = people.order_by("name", "email").values_list("email", "name")
+    return [(email, name or email) for email, name in named]
 
 
 def _history(task: CloseTask, board_request: BoardRequest) -> list[HistoryLine]:

@@ -116,7 +116,7 @@ def test_comments_links_and_a_new_owner(owner_client: Client) -> None:
     owner_client.post(reverse("task_comment", args=[uid]), {"text": "<b>two</b> are left"})
     bad = owner_client.post(reverse("task_support", args=[uid]), {"url": "javascript:alert(1)"})
     assert bad.status_code == 422
-    owner_client.post(reverse("task_owner", args=[uid]), {"owner": rita.pk})
+    owner_client.post(reverse("task_owner", args=[uid]), {"owner": rita.email})
     html = page(owner_client, "task", uid, query="")
     assert "&lt;b&gt;two&lt;/b&gt; are left" in html
     assert "given to Rita Reviewer" in html
