@@ -75,7 +75,8 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     wanted = {name: request.GET.get(name, "")[:100] for name in ("which", "area", "entity", "owner")}
     filtered = any(wanted.values())
     chosen = [task for task in month.newest() if _wanted(task, month, wanted, board_request)]
-    areas = [area for area in AREAS if any(area in task.areas for task in month.tasks)]
+    used = {area for task in month.tasks for area in task.areas}
+    areas = [area for area in AREAS.values() if area in used] + sorted(used - set(AREAS.values()))
     path = reverse("tasks")
     holders = [] if filtered else _by_holder(month, areas, board_request)
     least = least_progress({each.name: each.whole for each in holders})
@@ -84,8 +85,8 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "wanted": wanted,
         "filtered": filtered,
         "shown": list(SHOWN.items()),
-        "areas": [(area, AREAS[area]) for area in areas],
-        "entities": sorted({(line.code, line.name) for line in _holders(month)}, key=lambda each: each[1]),
+        "areas": areas,
+        "entities": sorted({(each.code, each.name) for each in _holders(month)}, key=lambda each: each[1]),
         "owners": sorted(set(month.people.values())),
         "holders": holders,
         "least": f"{least[0]}: {least[1]}" if least else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -43,6 +44,11 @@ def test_the_whole_group_shows_progress_by_entity_and_area(owner_client: Client)
     assert "EU DTC BV" in html
     assert f"0 of {total}" in html
     assert "Meridian Group" in html
+    assert re.findall(r'<th scope="col">(.*?)</th>', html)[3:6] == [
+        "General ledger",
+        "Receivables",
+        "Payables",
+    ]
     assert ">Tasks</a>" in page(owner_client, "scoreboard")
 
 
@@ -52,6 +58,7 @@ def test_the_whole_group_shows_progress_by_entity_and_area(owner_client: Client)
         ("&which=overdue", "Run the recurring journals", "Controller signs off"),
         ("&which=blocked", "Controller signs off", "Run the recurring journals"),
         ("&which=today", "Post leases", "Run the recurring journals"),
+        ("&area=General+ledger", "Post leases", "Prepare the VAT return"),
         ("&area=Tax", "Prepare the VAT return", "Post leases"),
         ("&entity=NLDT", "Post leases", "UK Retail Ltd ·"),
         ("&owner=0", "No task matches these filters.", "Post leases"),
