@@ -365,7 +365,7 @@ def test_the_page_costs_the_same_few_statements_at_any_size_and_writes_nothing()
         group.read("2026-06-15 11:59", dict.fromkeys(group.entities, OPEN), span=span)
     page(client)
     assert (queries(client), queries(client, "?at=2026-06-15T12:59")) == few
-    assert few[0] <= 35
+    assert few[0] <= 37
 
 
 def test_a_long_queue_comes_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
