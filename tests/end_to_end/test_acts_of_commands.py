@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command, get_commands
 
-from entities.models import Person
+from entities.models import Person, WorkCalendar
 from infra.audit.origin import Actor, Origin, acting
 from infra.models import AuditEvent
 from simulator.run import Running
@@ -76,11 +76,19 @@ def retain() -> None:
     assert run("retain") == []
 
 
+def adopt_tasks() -> None:
+    calendar = WorkCalendar.objects.order_by("code")[0].code
+    published = run("adopt_tasks", "MERIDIAN", calendar=calendar)
+    assert {verb for verb, _, _ in published} == {"task_template.published"}
+    assert run("adopt_tasks", "MERIDIAN", calendar=calendar) == []
+
+
 COMMANDS: dict[str, Callable[[], None]] = {
     "sync": sync,  # in this order: the demo's readings are of other connections
     "evaluate": evaluate,
     "load_group": load_group,
     "mails": mails,
+    "adopt_tasks": adopt_tasks,
     "load_demo": load_demo,
     "retain": retain,
 }

@@ -142,7 +142,7 @@ def test_it_costs_the_same_few_statements_at_any_size_and_writes_nothing() -> No
         assert all(each["sql"].lstrip().upper().startswith(("SELECT", "WITH")) for each in counted)
         counts.append(len(counted))
     assert len(set(counts)) == 1
-    assert counts[0] <= 18
+    assert counts[0] <= 19
 
 
 # --- the verdict --------------------------------------------------------------------------------------------------

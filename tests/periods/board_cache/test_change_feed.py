@@ -34,11 +34,8 @@ TOLD_WITH_ANOTHER = {
     "periods_connectionclock": "written with the attempts, or where some are packed",
     "periods_nativefacts": "never changes; a change of state that points at it is written with it",
 }
-STAY = {
-    "periods_statechange",
-    "periods_remark",
-    "worklist_blockerreading",
-}  # triggers refuse to update or delete these
+# Triggers refuse to update or delete these.
+STAY = {"periods_statechange", "periods_remark", "worklist_blockerreading", "worklist_taskevent"}
 # Deleted only together with the entity or the connection they belong to, which tells.
 GO_WITH_THEIR_OWNER = {
     "periods_fiscalperiod",
