@@ -23,7 +23,7 @@ from closing.facts.readings import GapReason, PeriodReading, ReadGap, ReadResult
 from entities.models import LegalEntity
 from periods.deadline_setting import set_deadlines
 from periods.expected_periods import take_over_expected
-from periods.models import FiscalPeriod, SyncAttempt, SyncGap
+from periods.models import FiscalPeriod, ReadAttempt, SyncAttempt, SyncGap
 from periods.policies import effective_policies
 from periods.recording import staging
 from periods.recording.attempts import AttemptResult, finish_attempt
@@ -34,6 +34,16 @@ log = structlog.get_logger(__name__)
 
 class LeaseLost(Exception):
     """An attempt that lost its lease tried to record; newer readings may be stored, so nothing of it is."""
+
+
+def lock_running(attempt: ReadAttempt) -> None:
+    """Lock an attempt that is to be recorded until the transaction ends.
+
+    Raises LeaseLost if it is no longer the running one of its connection.
+    """
+    own = type(attempt)._default_manager.select_for_update()
+    if not own.filter(pk=attempt.pk, outcome=ReadAttempt.Outcome.RUNNING).exists():
+        raise LeaseLost(f"attempt {attempt.pk} lost its lease; a newer one has the word")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,7 @@ def record_readings(
     UnknownFactKind for facts of a class that is not registered.
     """
     with transaction.atomic():
-        running = SyncAttempt.objects.select_for_update().filter(
-            pk=attempt.pk, outcome=SyncAttempt.Outcome.RUNNING
-        )
-        if not running.exists():
-            raise LeaseLost(f"attempt {attempt.pk} lost its lease; a newer one has the word")
+        lock_running(attempt)
         entities = entities_to_read(attempt.connection_id, span.first)
         by_erp_id = {entity.erp_id.lower(): entity for entity in entities}
         _pin_identities(read_result, by_erp_id)

@@ -18,7 +18,7 @@ from closing.calendar.days import DateSpan
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, finish_attempt
-from periods.recording.store import LeaseLost
+from periods.recording.store import lock_running
 from worklist.models import BlockerReading, WorkAttempt
 from worklist.recording.fact_rows import body_of, fact_of
 
@@ -43,11 +43,7 @@ def record_work(
     LeaseLost, with nothing stored, if the attempt is no longer the running one of its connection.
     """
     with transaction.atomic():
-        running = WorkAttempt.objects.select_for_update().filter(
-            pk=attempt.pk, outcome=WorkAttempt.Outcome.RUNNING
-        )
-        if not running.exists():
-            raise LeaseLost(f"work attempt {attempt.pk} lost its lease; a newer one has the word")
+        lock_running(attempt)
         changes = store_facts(
             result.facts, result.parts, days, attempt.started_at, attempt_id=attempt.pk, source=""
         )
@@ -90,8 +86,8 @@ def store_facts(
         BlockerReading(
             entity_id=fact.entity,
             period_id=fact.period,
-            partner_id=partners.get(fact.key, (None, None))[0],
-            partner_period_id=partners.get(fact.key, (None, None))[1],
+            partner_id=partner,
+            partner_period_id=partner_period,
             kind=fact.kind.value,
             part=fact.part,
             currency=fact.currency or "",
@@ -104,6 +100,7 @@ def store_facts(
             read_at=read_at,
         )
         for fact in changed
+        for partner, partner_period in (partners.get(fact.key, (None, None)),)
     )
     return len(changed)
 
