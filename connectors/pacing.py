@@ -41,11 +41,17 @@ def due_connections(as_of: datetime) -> list[int]:
         rows = cursor.fetchall()
     due = []
     for connection_id, interval, attempted_at, retry_at, failed_in_a_row in rows:
-        pause = timedelta(seconds=interval)
-        if failed_in_a_row >= CIRCUIT_AFTER:
-            pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (failed_in_a_row - CIRCUIT_AFTER + 1)))
+        pause = pause_after(failed_in_a_row, timedelta(seconds=interval))
         early = timedelta(seconds=min(settings.SYNC_LOOK_SECONDS, interval) / 2)
         free_at = max(filter(None, (attempted_at and attempted_at + pause - early, retry_at)), default=None)
         if free_at is None or free_at <= as_of:
             due.append(connection_id)
     return due
+
+
+def pause_after(failed_in_a_row: int, interval: timedelta) -> timedelta:
+    """The pause between two attempts: the interval, doubled with each failure from the fifth in a row on."""
+    if failed_in_a_row < CIRCUIT_AFTER:
+        return interval
+    doubled: timedelta = interval * 2 ** (failed_in_a_row - CIRCUIT_AFTER + 1)
+    return max(interval, min(LONGEST_PAUSE, doubled))

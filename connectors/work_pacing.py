@@ -10,7 +10,7 @@ from django.db import connection as database
 
 from closing.blockers.work_cadence import QUIET_INTERVAL, work_interval
 from closing.calendar.instants import local_date, zone_named
-from connectors.pacing import CIRCUIT_AFTER, LONGEST_PAUSE
+from connectors.pacing import pause_after
 from periods.recording.attempts import Outcome
 
 _COUNTS_FOR = timedelta(days=400)  # a period that was never closed does not keep the pace for ever
@@ -84,7 +84,7 @@ def _interval(open_ends: Iterable[tuple[str, date]], as_of: datetime) -> timedel
     return min(intervals, default=QUIET_INTERVAL)
 
 
-def _is_due(attempts: list[_Attempt], pause: timedelta, as_of: datetime) -> bool:
+def _is_due(attempts: list[_Attempt], interval: timedelta, as_of: datetime) -> bool:
     """Whether the next attempt may begin, by the newest ones, newest first."""
     if not attempts:
         return True
@@ -92,6 +92,4 @@ def _is_due(attempts: list[_Attempt], pause: timedelta, as_of: datetime) -> bool
     if outcome == Outcome.RUNNING or (retry_at is not None and retry_at > as_of):
         return False
     failed = next((n for n, one in enumerate(attempts) if one[1] in _GOOD), len(attempts))
-    if failed >= CIRCUIT_AFTER:
-        pause = max(pause, min(LONGEST_PAUSE, pause * 2 ** (failed - CIRCUIT_AFTER + 1)))
-    return started_at + pause - _EARLY <= as_of
+    return started_at + pause_after(failed, interval) - _EARLY <= as_of
