@@ -33,11 +33,16 @@ class WorkRef:
     identity: str
     periods: tuple[WorkPeriod, ...]
 
-    def period_of(self, day: date | None) -> int | None:
+    def period_at(self, day: date | None) -> WorkPeriod | None:
         """The period that holds a day, whatever its state; None for no day, and for one outside every period."""
         if day is None:
             return None
-        return next((one.period for one in self.periods if one.span.first <= day <= one.span.last), None)
+        return next((one for one in self.periods if one.span.first <= day <= one.span.last), None)
+
+    def period_of(self, day: date | None) -> int | None:
+        """The id of the period that holds a day; see `period_at`."""
+        period = self.period_at(day)
+        return period.period if period is not None else None
 
 
 class Coverage(StrEnum):

@@ -114,7 +114,7 @@ def _read_late(company: CompanyWork, unposted: Sequence[Any]) -> None:
             item = _item(company, "purchaseInvoices", row)
             void = option_field(row, "status", statuses) in _VOID
             dated, posting = date_field(row, "invoiceDate"), item.on
-            period = _period_of(company, dated)
+            period = company.ref.period_at(dated)
             if (
                 void
                 or item.item_id in seen
@@ -142,11 +142,6 @@ def as_lower_bounds(company: CompanyWork, facts: Sequence[BlockerFact]) -> list[
         else fact
         for fact in facts
     ]
-
-
-def _period_of(company: CompanyWork, day: date | None) -> WorkPeriod | None:
-    period = company.ref.period_of(day)
-    return next((one for one in company.ref.periods if one.period == period), None)
 
 
 def _read_approvals(company: CompanyWork, days: Mapping[tuple[int, str], date | None]) -> None:

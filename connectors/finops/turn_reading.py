@@ -99,9 +99,7 @@ class TurnReading:
 
     def late(self, ref: WorkRef, dated: date | None, posting: date | None, item: WorkItem) -> None:
         """Count an invoice that is dated in a period and is to be posted after it."""
-        period = next(
-            (one for one in ref.periods if dated and one.span.first <= dated <= one.span.last), None
-        )
+        period = ref.period_at(dated)
         if period is not None and posting is not None and posting > period.span.last:
             self.tally.add(ref, LATE_INVOICES, dated, replace(item, apart=()))
 
