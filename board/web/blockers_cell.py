@@ -39,13 +39,11 @@ def blockers_cell(row: Row, as_of: datetime, reader: Reader) -> BlockersCell | N
     value = row.get(BLOCKERS)
     if value is None:
         return None
-    cell = value.cell
-    dated = {id(one.blocker): one for one in value.blockers}
-    lines = [_line(dated[id(blocker)], as_of, reader) for blocker in cell.blockers]
-    unsure = [_line(dated[id(blocker)], as_of, reader) for blocker in cell.unsure]
+    lines, unsure = ([_line(dated, as_of, reader) for dated in found] for found in value.on_board())
     if not lines and not unsure:
         return None
-    return BlockersCell(lines[:SHOWN_ON_BOARD], cell.more, unsure, lines)
+    shown = lines[:SHOWN_ON_BOARD]
+    return BlockersCell(shown, len(lines) - len(shown), unsure, lines)
 
 
 def _line(dated: DatedBlocker, as_of: datetime, reader: Reader) -> BlockerLine:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
 
 from closing.blockers.blocker_facts import BlockerFact, fresh_until
 from closing.blockers.blocker_kinds import BlockerKind
@@ -74,6 +75,11 @@ class RowBlockers:
         """What the board has room for."""
         return board_cell(dated.blocker for dated in self.blockers)
 
+    def on_board(self) -> tuple[list[DatedBlocker], list[DatedBlocker]]:
+        """The blockers of the cell in its order, each with its reading, and those that are not readable in full."""
+        cell, dated = self.cell, {id(one.blocker): one for one in self.blockers}
+        return [dated[id(one)] for one in cell.blockers], [dated[id(one)] for one in cell.unsure]
+
 
 def _content(value: RowBlockers) -> Hashable:
     """Blockers without the ages of their readings; a stale one shows its age."""
@@ -124,17 +130,13 @@ def blockers_phrase(row: Row, when: Callable[[datetime], str]) -> str:
     value = row.get(BLOCKERS)
     if value is None:
         return ""
-    cell = value.cell
-    stale = {id(dated.blocker): dated.read_at for dated in value.blockers if not dated.fresh}
 
-    def phrase(blocker: Blocker) -> str:
-        read_at = stale.get(id(blocker))
-        return blocker.short if read_at is None else f"{blocker.short} (as read {when(read_at)})"
+    def phrase(dated: DatedBlocker) -> str:
+        short = dated.blocker.short
+        return short if dated.fresh else f"{short} (as read {when(dated.read_at)})"
 
-    parts = [", ".join(phrase(blocker) for blocker in cell.blockers)]
-    if cell.unsure:
-        parts.append(f"not readable in full: {', '.join(phrase(blocker) for blocker in cell.unsure)}")
-    return "; ".join(filter(None, parts))
+    in_the_way, unsure = (", ".join(map(phrase, found)) for found in value.on_board())
+    return "; ".join(filter(None, [in_the_way, unsure and f"not readable in full: {unsure}"]))
 
 
 def blockers_json(row: Row) -> list[dict[str, object]]:
@@ -142,8 +144,6 @@ def blockers_json(row: Row) -> list[dict[str, object]]:
     value = row.get(BLOCKERS)
     if value is None:
         return []
-    cell = value.cell
-    dated = {id(one.blocker): one for one in value.blockers}
     return [
         {
             "kind": blocker.kind.value,
@@ -155,10 +155,11 @@ def blockers_json(row: Row) -> list[dict[str, object]]:
             "amount": None if blocker.amount is None else f"{blocker.amount:f}",
             "currency": blocker.currency,
             "because": blocker.because,
-            "fresh": dated[id(blocker)].fresh,
-            "read_at": dated[id(blocker)].read_at.isoformat(),
+            "fresh": dated.fresh,
+            "read_at": dated.read_at.isoformat(),
         }
-        for blocker in (*cell.blockers, *cell.unsure)
+        for dated in chain(*value.on_board())
+        for blocker in (dated.blocker,)
     ]
 
 
