@@ -65,7 +65,8 @@ SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS
        greatest(f.read_at, CASE WHEN w.last_read_at <= %(as_of)s THEN w.last_read_at ELSE newest.started_at END)
            AS confirmed,
        CASE WHEN f.other_id IS NOT NULL THEN ({_NEAR_ON.format(period="f.other_period")}) END AS day,
-       f.body
+       CASE WHEN EXISTS (SELECT FROM worklist_carrieditem i WHERE i.entity_id = f.entity_id AND i.kind = f.kind)
+            THEN f.body ELSE f.body - 'ids' END  -- up to 2,000 ids, which only items carried on purpose need
 FROM facts f
 LEFT JOIN LATERAL (
     SELECT span.last_read_at, span.connection_id, span.turn FROM worklist_workspan span
