@@ -42,7 +42,7 @@ class SourceSettings:
     client_id: str
     secret: str = field(repr=False, default="")
     environment: str = ""
-    journal_templates: tuple[str, ...] = ()  # none: the usual one
+    journal_templates: tuple[str, ...] = ()  # of Business Central; empty: the default one
     allowed_hosts: tuple[str, ...] = ()  # "host", "host:port" or "*.suffix"; nothing else is ever contacted
     budget_seconds: float = 120.0
 

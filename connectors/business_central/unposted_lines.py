@@ -59,7 +59,7 @@ def read_lines(company: CompanyWork) -> None:
 
 
 def templates_of(names: Sequence[str]) -> Sequence[str]:
-    """The templates that are read: those that the connection names, or the usual one."""
+    """The journal templates to read: those of the connection, or the default one."""
     return (names or USUAL_TEMPLATES)[:MOST_TEMPLATES]
 
 

@@ -118,7 +118,7 @@ def _advice(row: WorkCalendar, by_hand: Sequence[DayByHand], today: date) -> Ite
 def _advice_on_categories(
     row: WorkCalendar, here: WorkdayCalendar, by_hand: Sequence[DayByHand], today: date
 ) -> Iterator[str]:
-    """Categories that would move a deadline and were not chosen, or the usual one that was left out."""
+    """Advice on categories that would move a deadline: those not chosen, and the default one where it is left out."""
     years = range(today.year - 1, today.year + 3)
     usual, *others = categories_of(row.country)
     if row.holiday_categories:

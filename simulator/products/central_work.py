@@ -15,7 +15,7 @@ from simulator.products.central_rows import BLANK_TIME, CentralBooks, Values, nu
 from simulator.world.times import last_day
 from simulator.world.work import Approval, Balance, Document, Job, Journal, Line, Statement, movements
 
-# A journal's type -> the usual template and its type. The recurring ones are of the type General too.
+# A journal's type -> its default template and the type of that. The recurring ones are of the type General too.
 TEMPLATES = {
     "Periodic": ("RECURRING", "General"),
     "VendInvoice": ("PURCHASES", "Purchases"),

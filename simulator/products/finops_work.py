@@ -35,7 +35,7 @@ class Family:
 
     headers: str
     lines: str
-    name: str  # the usual journal name
+    name: str  # its default journal name
     word: str
 
 
