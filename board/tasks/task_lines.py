@@ -88,8 +88,7 @@ def task_line(
     lateness = "overdue" if is_overdue(record, as_of) else ""
     if not lateness and is_due_today(record, as_of):
         lateness = "due today"
-    holder = task.entity or task.group
-    assert holder is not None  # a constraint of the table
+    holder = task.holder
     return TaskLine(
         uid=str(task.uid),
         url=reverse("task", args=[task.uid]),

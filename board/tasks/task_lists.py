@@ -86,7 +86,9 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "filtered": filtered,
         "shown": list(SHOWN.items()),
         "areas": areas,
-        "entities": sorted({(each.code, each.name) for each in _holders(month)}, key=lambda each: each[1]),
+        "entities": sorted(
+            {(task.holder.code, task.holder.name) for task in month.tasks}, key=lambda each: each[1]
+        ),
         "owners": sorted(set(month.people.values())),
         "holders": holders,
         "least": f"{least[0]}: {least[1]}" if least else "",
@@ -198,8 +200,6 @@ def _shared(board_request: BoardRequest, title: str, path: str, kept: dict[str, 
 
 def _wanted(task: CloseTask, month: MonthTasks, wanted: dict[str, str], board_request: BoardRequest) -> bool:
     record = month.records[task.pk]
-    holder = task.entity or task.group
-    assert holder is not None  # a constraint of the table
     tests = {
         "mine": lambda: task.owner_id == board_request.person.pk and not record.finished,
         "today": lambda: is_due_today(record, board_request.now),
@@ -210,7 +210,7 @@ def _wanted(task: CloseTask, month: MonthTasks, wanted: dict[str, str], board_re
     return (
         (test is None or test())
         and (not wanted["area"] or wanted["area"] in task.areas)
-        and (not wanted["entity"] or wanted["entity"] == holder.code)
+        and (not wanted["entity"] or wanted["entity"] == task.holder.code)
         and (not wanted["owner"] or wanted["owner"] == month.people.get(task.owner_id or 0))
     )
 
@@ -229,33 +229,23 @@ def _under(lines: Iterable[TaskLine], heading: Callable[[TaskLine], str]) -> lis
     return [TaskHeading(title, under) for title, under in found.items()]
 
 
-def _holders(month: MonthTasks) -> list[HolderProgress]:
-    return _by_holder(month, (), None)
-
-
-def _by_holder(
-    month: MonthTasks, areas: Sequence[str], board_request: BoardRequest | None
-) -> list[HolderProgress]:
+def _by_holder(month: MonthTasks, areas: Sequence[str], board_request: BoardRequest) -> list[HolderProgress]:
     found: dict[str, list[CloseTask]] = {}
     for task in month.newest():
-        holder = task.entity or task.group
-        assert holder is not None  # a constraint of the table
-        found.setdefault(holder.code, []).append(task)
+        found.setdefault(task.holder.code, []).append(task)
     progress = []
     for code, tasks in found.items():
-        holder = tasks[0].entity or tasks[0].group
-        assert holder is not None  # a constraint of the table
         records = [month.records[task.pk] for task in tasks]
         path = reverse("entity_tasks", args=[code]) if tasks[0].entity_id is not None else reverse("tasks")
         own = "" if tasks[0].entity_id is not None else f"&entity={code}"
         query = f"?month={tasks[0].month:%Y-%m}{own}"
         progress.append(
             HolderProgress(
-                holder.name,
+                tasks[0].holder.name,
                 code,
                 f"{path}{query}",
                 progress_of(records),
-                sum(is_overdue(record, board_request.now) for record in records) if board_request else 0,
+                sum(is_overdue(record, board_request.now) for record in records),
                 [
                     progress_of(record for record in records if area in record.areas)
                     if any(area in record.areas for record in records)

@@ -218,8 +218,7 @@ def _page(
         if not with_reason:
             buttons.append(ActButton(act.value, label, bool(words), words))
     done = any(button.act == TaskAct.DO.value for button in buttons)
-    holder = found.entity or found.group
-    assert holder is not None  # a constraint of the table
+    holder = found.holder
     context = {
         **board_request.layout("tasks"),
         "task": found,

@@ -116,6 +116,13 @@ class CloseTask(models.Model):
             models.CheckConstraint(condition=Q(status__in=STATUSES), name="close_task_status_is_known_word"),
         ]
 
+    @property
+    def holder(self) -> LegalEntity | Group:
+        """The entity or the group whose task it is."""
+        holder = self.entity or self.group
+        assert holder is not None  # a constraint of the table
+        return holder
+
 
 class TaskEvent(models.Model):
     """One act on a close task; a trigger refuses any change.

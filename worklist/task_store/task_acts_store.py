@@ -219,8 +219,7 @@ def add_file(by: Person, uid: UUID, name: str, content: bytes, at: datetime) -> 
 
 def task_object(task: CloseTask) -> AuditedObject:
     """A task as what is acted on, in the scope of its holder."""
-    holder = task.entity or task.group
-    assert holder is not None  # a constraint of the table
+    holder = task.holder
     label = f"{task.title}, {holder.name}, {month_and_year(task.month)}"
     return AuditedObject("task", str(task.uid), label, scope_of(holder))
 

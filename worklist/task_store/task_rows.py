@@ -243,8 +243,7 @@ _COPIED = (
 
 def _drafted(task: CloseTask, round_: int, owner: int | None, due: Deadline | None) -> TaskRecord:
     """The open task of a draft, with the round, owner and due date of a moment."""
-    holder = task.entity or task.group
-    assert holder is not None  # a constraint of the table
+    holder = task.holder
     return TaskRecord(
         key=key_of(task, round_),
         holder_name=holder.name,
