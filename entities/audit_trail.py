@@ -30,6 +30,7 @@ class Verb(TextChoices):
     ENTITY_ADDED = "entity.added", "Entity added"
     ENTITY_CHANGED = "entity.changed", "Entity changed"
     DEPUTY_SET = "entity.deputy_set", "Deputy set"
+    PROFILE_SET = "entity.profile_set", "Profile set"
     POLICY_PUBLISHED = "policy.published", "Deadline policy published"
     DEADLINE_AGREED = "deadline.agreed", "Date agreed"
     MONTH_SET = "period.month_set", "Reporting month set"
