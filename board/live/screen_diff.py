@@ -63,8 +63,18 @@ def screen_state(screen: BoardScreen) -> ScreenState:
     headings = {(section.key, section.name, section.above) for section in screen.sections if section.name}
     # Otherwise the table has no column for the track record.
     tracked = any(row.track_record for row in screen.unfiltered.rows)
+    fields = screen.select_fields()  # "Blocked by" is offered while something is in the way
     return ScreenState(
-        frame=(page.month_key, headings, bool(rows), tracked, page.scope, page.rule, page.notes),
+        frame=(
+            page.month_key,
+            headings,
+            bool(rows),
+            tracked,
+            page.scope,
+            page.rule,
+            page.notes,
+            fields.keys(),
+        ),
         version=screen.version,
         title=f"{page.title} · Closeboard",
         parts={
@@ -74,7 +84,7 @@ def screen_state(screen: BoardScreen) -> ScreenState:
             "chips": screen.chip_row(),
             "freshness": screen.freshness(),
             **screen.nav_counts(),
-            **screen.select_fields(),
+            **fields,
         },
         sums={section.key: screen.sums(section) for section in screen.sections if section.name},
         positions=positions,

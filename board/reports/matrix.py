@@ -230,7 +230,7 @@ def _matching_entities(
     """The entities that pass the filters, in the query's order; those without a row in the last month come last."""
     order = {row.entity_id: index for index, row in enumerate(matching_rows(board, query))}
     group_codes = group_and_descendants(groups, query.group)
-    if query.show != "all" or query.state or query.level:
+    if query.filters_rows:
         matching = [entity for entity in entities if entity.id in order]
     else:
         matching = [entity for entity in entities if entity_matches(entity, query, group_codes)]

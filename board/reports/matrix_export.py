@@ -51,7 +51,6 @@ class _Periods:
         """Each month with the rows of the matrix, oldest first; filters on states apply to the last month."""
         query, as_of = self.board_request.query, self.board_request.as_of
         entities = self.board_request.entities()
-        by_state = query.show != "all" or query.state or query.level
         all_at_once = len(self.last.rows) <= FOLD_THRESHOLD
         boards = take_snapshots(entities, self.months, as_of) if all_at_once else {}
         for month in self.months:
@@ -60,7 +59,9 @@ class _Periods:
             rows = [
                 row
                 for row in board.rows
-                if (row.code in self._order if by_state else entity_matches(row, query, group_codes))
+                if (
+                    row.code in self._order if query.filters_rows else entity_matches(row, query, group_codes)
+                )
             ]
             rows.sort(key=self._sort_key)
             for row in rows:

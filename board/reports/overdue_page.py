@@ -26,7 +26,7 @@ from board.scoreboard.summary import upcoming_deadlines
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.controls import page_number, pagination
+from board.web.controls import blocked_field, page_number, pagination
 from board.web.query_phrasing import describe_filters
 from board.web.toolbar import Toolbar, no_entities_message, toolbar
 from closing.calendar.date_phrases import month_and_year
@@ -116,7 +116,7 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
         empty = no_entities_message(board_request)
     context = {
         "title": empty[0] if empty else f"{summary.text} · Overdue",
-        "bar": _bar(board_request, board, path),
+        "bar": _bar(queue, path),
         "empty": empty,
         "answer": summary,
         "only": describe_filters(query, board.groups),
@@ -132,13 +132,14 @@ def past_deadline(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     return render_report(request, board_request, "past_deadline", board, context, own=own)
 
 
-def _bar(board_request: BoardRequest, board: Scoreboard, path: str) -> Toolbar:
+def _bar(queue: OverdueQueue, path: str) -> Toolbar:
     """The toolbar with the filters of the queue, without chips, grouping and order."""
-    query, bar = board_request.query, toolbar(board_request, board, path)
+    query, bar = queue.board_request.query, toolbar(queue.board_request, queue.board, path)
+    fields = [field for field in (*bar.filters.first, *bar.filters.more) if field.name in _FILTER_NAMES]
     filters = replace(
         bar.filters,
-        first=[],
-        more=[select for select in (*bar.filters.first, *bar.filters.more) if select.name in _FILTER_NAMES],
+        first=blocked_field(queue.blocked_counts, query.blocked),
+        more=fields,
         used=sum(bool(getattr(query, name)) for name in _FILTER_NAMES),
         clear=BoardQuery(month=query.month, at=query.at).url(path),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,10 +13,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from alerts.models import DeliveryLine, Notice, Overrun
 from alerts.notices.notice_specs import kinds_where
 from board.web import labels
+from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.filters import filter_board
 from board.web.readers import Reader
-from closing.blockers.row_blockers import blockers_phrase
+from closing.blockers.row_blockers import blocked_by, blockers_phrase
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.workdays import WorkdayCalendar
 from closing.facts.readings import PeriodType
@@ -59,16 +61,24 @@ class OverdueQueue:
     @cached_property
     def entities(self) -> list[OverdueEntity]:
         """The entities that pass the filters, those over the alert line first, each part furthest behind first."""
-        return overdue_entities(self._filtered_boards)
+        return overdue_entities(self._boards_with(self.board_request.query))
+
+    @cached_property
+    def blocked_counts(self) -> Mapping[str, int]:
+        """The values of "blocked by" of overdue months, each with the entities that pass all other filters."""
+        counts = Counter[str]()
+        for entity in overdue_entities(self._boards_with(self.board_request.query.replace(blocked=""))):
+            counts.update(frozenset[str]().union(*(blocked_by(row) for _, row in entity.months)))
+        return counts
 
     @cached_property
     def unconfirmed(self) -> int:
         """The number of rows of the latest month that pass the filters and are stale or unknown."""
-        return sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in self._filtered_boards[0].rows)
+        rows = filter_board(self.board, self.board_request.query).rows
+        return sum(not row.fresh or row.state is PeriodState.UNKNOWN for row in rows)
 
-    @cached_property
-    def _filtered_boards(self) -> list[Scoreboard]:
-        query = self.board_request.query.replace(sort="behind")
+    def _boards_with(self, query: BoardQuery) -> list[Scoreboard]:
+        query = query.replace(sort="behind")
         return [filter_board(board, query) for board in (self.board, *self.older)]
 
 

@@ -23,7 +23,7 @@ from board.scoreboard.table_sections import BoardSection, Folds, sections
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
-from board.web.controls import filter_form
+from board.web.controls import FilterForm, filter_form
 from board.web.filters import chips, filter_board
 from board.web.layout import nav_counts
 from board.web.readers import Reader
@@ -112,11 +112,16 @@ class BoardScreen:
 
         return self.shared_part("chips", render)
 
+    @property
+    def filters(self) -> FilterForm:
+        """The form above the rows."""
+        return self.shared_part("filters", lambda: filter_form(self.unfiltered, self.query))
+
     def select_fields(self) -> dict[str, SafeString]:
         """The fields of the form above the rows, which offer their values, by the id of the element."""
 
         def render() -> dict[str, SafeString]:
-            form = filter_form(self.unfiltered, self.query)
+            form = self.filters
             return {
                 f"pick-{pick.name}": _rendered("board/web/_select_field.html", {"pick": pick})
                 for pick in (*form.first, *form.more)

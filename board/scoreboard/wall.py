@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -55,7 +55,7 @@ def wall(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """One screen of the round; a Refresh header leads to the next one with the same filters."""
     query = board_request.query
     unfiltered = board_request.board()
-    scope = filter_board(unfiltered, _entity_filters(query))  # a filter on states must not change the verdict
+    scope = filter_board(unfiltered, query.of_entities)  # a filter on states must not change the verdict
     shown = filter_board(scope, query)
     summary = board_summary(scope, board_request.reader, past=board_request.past)
     only = describe_filters(query, unfiltered.groups)
@@ -86,11 +86,6 @@ def wall(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     return response
 
 
-def _entity_filters(query: BoardQuery) -> BoardQuery:
-    """The query with only the filters on entities, not on states."""
-    return replace(query, show="all", state="", level="", sort="behind")
-
-
 def _screen_number(text: str, screens: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
     return number if 1 <= number <= screens else 1
@@ -108,7 +103,7 @@ def _empty_message(
 
 def _verdict(scope: Scoreboard, query: BoardQuery, groups: Sequence[GroupNode]) -> str:
     """The verdict; for a filtered board it names the filters, so that no group is said to be closed."""
-    parts, chosen = headline_parts(scope), labelled_filters(_entity_filters(query), groups)
+    parts, chosen = headline_parts(scope), labelled_filters(query.of_entities, groups)
     if not chosen or not parts.closed_phrase:
         return parts.verdict
     scope_name = ", ".join(value if label == "Group" else f"{label}: {value}" for label, value in chosen)

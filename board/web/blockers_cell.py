@@ -39,7 +39,7 @@ def blockers_cell(row: Row, as_of: datetime, reader: Reader) -> BlockersCell | N
     value = row.get(BLOCKERS)
     if value is None:
         return None
-    lines, unsure = ([_line(dated, as_of, reader) for dated in found] for found in value.on_board())
+    lines, unsure = ([_line(dated, as_of, reader) for dated in found] for found in value.on_board)
     if not lines and not unsure:
         return None
     shown = lines[:SHOWN_ON_BOARD]

@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from closing.blockers.blocker_kinds import BlockerKind, board_rank, shown_as
+from closing.blockers.row_blockers import ANYTHING, NOT_READABLE
 from closing.calendar.date_phrases import full_date
 from closing.calendar.instants import end_of_day
 from closing.calendar.months import parse_month
@@ -37,14 +39,32 @@ ORDERS = {
     "state": "State",
     "read": "Last read",
 }
+# What may be in the way of a close. Reversed accruals never are, they are a signal on the page of an entity.
+BLOCKED_FILTERS = {
+    ANYTHING: "Anything",
+    **{
+        kind.value: shown_as(kind).capitalize()
+        for kind in sorted(BlockerKind, key=board_rank)
+        if kind is not BlockerKind.ACCRUAL_REVERSALS
+    },
+    NOT_READABLE: "Not readable in full",
+}
 _CHOICES: Mapping[str, Mapping[str, str]] = {
     "show": SHOW_FILTERS,
     "by": GROUPINGS,
     "sort": ORDERS,
+    "blocked": BLOCKED_FILTERS,
     "state": {state.value: state.value for state in PeriodState} | {NOT_DUE: NOT_DUE},
     "level": {level.value: level.value for level in Level},
 }
-_PARAM_LABELS = {"show": "filter", "by": "grouping", "sort": "order", "at": "moment", "q": "search text"}
+_PARAM_LABELS = {
+    "show": "filter",
+    "by": "grouping",
+    "sort": "order",
+    "at": "moment",
+    "q": "search text",
+    "blocked": "kind of unfinished work",
+}
 
 
 class InvalidQuery(ValueError):
@@ -65,6 +85,7 @@ class BoardQuery:
     show: str = "all"
     state: str = ""
     level: str = ""
+    blocked: str = ""
     group: str = ""
     country: str = ""
     erp: str = ""
@@ -76,6 +97,16 @@ class BoardQuery:
     def filters(self) -> BoardQuery:
         """The query with only the parameters that filter rows."""
         return replace(self, month=None, at=None, by="group", sort="behind")
+
+    @property
+    def filters_rows(self) -> bool:
+        """Whether a filter looks at rows, of one month, and not only at the attributes of entities."""
+        return self.show != "all" or bool(self.state or self.level or self.blocked)
+
+    @property
+    def of_entities(self) -> BoardQuery:
+        """The query with only the filters on attributes of entities, in the order of the board."""
+        return replace(self, show="all", state="", level="", blocked="", sort="behind")
 
     @property
     def is_filtered(self) -> bool:

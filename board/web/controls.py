@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from board.web import labels
-from board.web.board_query import FIRST_MONTH, GROUPINGS, ORDERS, BoardQuery
+from board.web.board_query import BLOCKED_FILTERS, FIRST_MONTH, GROUPINGS, ORDERS, BoardQuery
 from board.web.board_request import BoardRequest
+from board.web.filters import blocked_counts
 from board.web.readers import Reader
+from closing.blockers.row_blockers import ANYTHING, NOT_READABLE
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date
@@ -130,6 +132,7 @@ def filter_form(board: Scoreboard, query: BoardQuery, path: str = BOARD_PATH, ow
     first = [
         select_field("by", "Group by", GROUPINGS.items(), query.by),
         select_field("erp", "ERP", _names(row.connection for row in rows), query.erp),
+        *blocked_field(blocked_counts(board, query), query.blocked),
     ]
     states = {row.state_key for row in rows}
     levels = {row.standing.level for row in rows}
@@ -154,6 +157,18 @@ def filter_form(board: Scoreboard, query: BoardQuery, path: str = BOARD_PATH, ow
     )
 
 
+def blocked_field(counts: Mapping[str, int], chosen: str) -> list[SelectField]:
+    """The choice "Blocked by", as a list: none where nothing is in the way of any entity."""
+    if not counts and not chosen:
+        return []
+    options = [
+        (value, f"{label} ({counts.get(value, 0):,})")
+        for value, label in BLOCKED_FILTERS.items()
+        if value in counts or value == chosen
+    ]
+    return [select_field("blocked", "Blocked by", [ALL, *options], chosen)]
+
+
 def no_match_message(board: Scoreboard, query: BoardQuery) -> tuple[str, str]:
     """The message when no row passes the filters, and the label of the link to all rows."""
     count = len(board.rows)
@@ -168,7 +183,15 @@ def no_match_message(board: Scoreboard, query: BoardQuery) -> tuple[str, str]:
             "stale": "Every entity has been read.",
         }
         return messages.get(query.show, "There is nothing to show."), f"Show {every}"
+    if query.filters == BoardQuery(blocked=query.blocked):
+        return _NOT_BLOCKED.get(query.blocked, "This is in the way of no entity."), f"Show {every}"
     return "No entity passes these filters.", f"Show {every}"
+
+
+_NOT_BLOCKED = {
+    ANYTHING: "Nothing is in the way of any entity.",
+    NOT_READABLE: "Everything could be read in full.",
+}
 
 
 def _names(names: Iterable[str]) -> list[tuple[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from board.web.board_query import SHOW_FILTERS, BoardQuery
+from closing.blockers.row_blockers import blocked_by
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode, Scoreboard, warnings_for
 from closing.scoreboard.row import Row, outstanding
@@ -71,6 +73,18 @@ def chips(board: Scoreboard, query: BoardQuery) -> list[Chip]:
     ]
 
 
+def blocked_counts(board: Scoreboard, query: BoardQuery) -> Mapping[str, int]:
+    """The values of "blocked by" that some row has, each with the number of rows that pass all other filters."""
+    others = query.replace(blocked="")
+    group_codes = group_and_descendants(board.groups, query.group)
+    counts = Counter[str]()
+    for row in board.rows:
+        if values := blocked_by(row):
+            passes = _passes(row, others, group_codes) and _shown(row, query.show)
+            counts.update(dict.fromkeys(values, int(passes)))
+    return counts
+
+
 def ordered(rows: Iterable[Row], order: str) -> list[Row]:
     """Rows in an order of `ORDERS`; input comes furthest behind first, which stays the second criterion."""
     rows = list(rows)
@@ -114,6 +128,7 @@ def _passes(row: Row, query: BoardQuery, group_codes: frozenset[str] | None) -> 
         entity_matches(row, query, group_codes)
         and (not query.state or row.state_key == query.state)
         and (not query.level or row.standing.level.value == query.level)
+        and (not query.blocked or query.blocked in blocked_by(row))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from board.web import labels
-from board.web.board_query import ORDERS, SHOW_FILTERS, BoardQuery
+from board.web.board_query import BLOCKED_FILTERS, ORDERS, SHOW_FILTERS, BoardQuery
 from closing.judging.standing import Level
 from closing.scoreboard.board import GroupNode
 
@@ -18,6 +18,7 @@ def labelled_filters(query: BoardQuery, groups: Sequence[GroupNode]) -> list[tup
         ("Search", f"“{query.q}”" if query.q else ""),
         ("State", labels.STATE_KEY_LABELS.get(query.state, "")),
         ("Against deadline", labels.LEVEL_LABELS[Level(query.level)] if query.level else ""),
+        ("Blocked by", BLOCKED_FILTERS[query.blocked].lower() if query.blocked else ""),
         ("Group", names.get(query.group, query.group)),
         ("Country", query.country),
         ("ERP", query.erp),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from itertools import chain
 
 from closing.blockers.blocker_facts import BlockerFact, fresh_until
@@ -63,22 +64,41 @@ class BlockerInputs:
         return [mark for kind, part, currency, mark in self.marks if (kind, part, currency) == key]
 
 
-@dataclass(frozen=True, slots=True)
+# Values of the filter "blocked by" beside the kinds: anything is in the way; something is not readable in full.
+ANYTHING, NOT_READABLE = "anything", "not_readable"
+
+
+@dataclass(frozen=True)
 class RowBlockers:
-    """The blockers of one row, as weighed for it; `inputs` are kept to weigh them again when the row changes."""
+    """The blockers of one row, as weighed for it; `inputs` are kept to weigh them again when the row changes.
+
+    What screens derive from it is derived once, since a row outlives many requests.
+    """
 
     inputs: BlockerInputs
     blockers: tuple[DatedBlocker, ...] = ()
 
-    @property
+    @cached_property
     def cell(self) -> BlockerCell:
         """What the board has room for."""
         return board_cell(dated.blocker for dated in self.blockers)
 
-    def on_board(self) -> tuple[list[DatedBlocker], list[DatedBlocker]]:
+    @cached_property
+    def on_board(self) -> tuple[Sequence[DatedBlocker], Sequence[DatedBlocker]]:
         """The blockers of the cell in its order, each with its reading, and those that are not readable in full."""
         cell, dated = self.cell, {id(one.blocker): one for one in self.blockers}
         return [dated[id(one)] for one in cell.blockers], [dated[id(one)] for one in cell.unsure]
+
+    @cached_property
+    def filter_values(self) -> frozenset[str]:
+        """The values of the filter "blocked by" that its row passes."""
+        kinds = frozenset[str](kind.value for kind in self.cell.kinds)
+        return kinds.union([ANYTHING] if kinds else [], [NOT_READABLE] if self.cell.unsure else [])
+
+    @cached_property
+    def summed(self) -> tuple[Blocker, ...]:
+        """The blockers that the roll-up of a group adds up: those of the board, and those that are clear."""
+        return tuple(dated.blocker for dated in self.blockers if not dated.blocker.entity_page_only)
 
 
 def _content(value: RowBlockers) -> Hashable:
@@ -122,6 +142,15 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
     return replace(value, blockers=tuple(blockers))
 
 
+_NO_VALUES: frozenset[str] = frozenset()
+
+
+def blocked_by(row: Row) -> frozenset[str]:
+    """The values of the filter "blocked by" that a row passes: kinds, `ANYTHING` and `NOT_READABLE`."""
+    value = row.get(BLOCKERS)
+    return _NO_VALUES if value is None else value.filter_values
+
+
 def blockers_phrase(row: Row, when: Callable[[datetime], str]) -> str:
     """What is in the way as text: "61 lines not posted, inventory close missing; not readable in full: bank lines".
 
@@ -135,7 +164,7 @@ def blockers_phrase(row: Row, when: Callable[[datetime], str]) -> str:
         short = dated.blocker.short
         return short if dated.fresh else f"{short} (as read {when(dated.read_at)})"
 
-    in_the_way, unsure = (", ".join(map(phrase, found)) for found in value.on_board())
+    in_the_way, unsure = (", ".join(map(phrase, found)) for found in value.on_board)
     return "; ".join(filter(None, [in_the_way, unsure and f"not readable in full: {unsure}"]))
 
 
@@ -158,7 +187,7 @@ def blockers_json(row: Row) -> list[dict[str, object]]:
             "fresh": dated.fresh,
             "read_at": dated.read_at.isoformat(),
         }
-        for dated in chain(*value.on_board())
+        for dated in chain(*value.on_board)
         for blocker in (dated.blocker,)
     ]
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from entities.models import Person
 from tests.board import access_groups
 from tests.board.access_groups import WHOLE, AccessScenario
 from tests.board.page_client import signed_in
@@ -22,6 +23,7 @@ from tests.db_builders import (
 from tests.saved_once import saved_once
 from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
+from tests.worklist.blocked_scenario import blocked
 
 
 @pytest.fixture
@@ -42,6 +44,13 @@ def rosa_in_busy_group(db: None, clock: SettableClock) -> Client:
     saved_once(save_busy_group)
     clock.at = BUSY_GROUP_AT
     return signed_in(save_person())
+
+
+@pytest.fixture
+def blocked_client(db: None, clock: SettableClock) -> Client:
+    """Rosa Bell is signed in to the worked example with what is in the way of EU DTC BV, at its noon."""
+    saved_once(blocked)
+    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
 
 
 @pytest.fixture
