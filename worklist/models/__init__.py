@@ -3,7 +3,13 @@
 from worklist.models.attempt import WorkAttempt, WorkSpan
 from worklist.models.blocker import BlockerReading, CarriedItem
 from worklist.models.close_task import CloseTask, TaskComment, TaskEvent, TaskSupport
-from worklist.models.task_template import TaskAbsence, TaskAdoption, TaskRoleHolder, TaskTemplate
+from worklist.models.task_template import (
+    TaskAbsence,
+    TaskAdoption,
+    TaskRoleHolder,
+    TaskTemplate,
+    TaskTemplateDraft,
+)
 from worklist.models.versions import BlockerPolicyVersion, ProfileVersion
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "TaskRoleHolder",
     "TaskSupport",
     "TaskTemplate",
+    "TaskTemplateDraft",
     "WorkAttempt",
     "WorkSpan",
 ]

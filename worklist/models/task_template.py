@@ -13,13 +13,14 @@ class TaskAdoption(models.Model):
     """A group that has close tasks, with the calendar and zone of the tasks of its own months.
 
     Its entities are those below it that have no nearer group with tasks. `first_is` is the number, 0 or 1, of the
-    first working day after period end.
+    first working day after period end. Months before `from_month` get no tasks.
     """
 
     group = models.OneToOneField(Group, on_delete=models.PROTECT, related_name="task_adoption")
     calendar = models.ForeignKey(WorkCalendar, on_delete=models.PROTECT, related_name="+", db_index=False)
     zone = models.CharField(max_length=64)
     first_is = models.PositiveSmallIntegerField(default=1)
+    from_month = models.DateField(null=True)
     adopted_at = models.DateTimeField()
     adopted_by = models.ForeignKey(
         Person, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
@@ -29,6 +30,9 @@ class TaskAdoption(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(first_is__in=[0, 1]), name="adoption_counts_from_0_or_1"),
             models.CheckConstraint(condition=~Q(zone=""), name="adoption_has_a_zone"),
+            models.CheckConstraint(
+                condition=Q(from_month=None) | Q(from_month__day=1), name="adoption_month_is_a_first"
+            ),
         ]
 
 
@@ -56,6 +60,44 @@ class TaskTemplate(models.Model):
                 name="template_kind_is_known_word",
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="template_versions_begin_at_1"),
+        ]
+
+
+class TaskTemplateDraft(models.Model):
+    """The next version of a group's template while administrators work on it: one open draft of each kind.
+
+    `rows` are as those of `TaskTemplate`, whether or not a period end could work with them. `base_version` is the
+    published version that it began with, 0 without one. Each change counts `revision` up, so that a form says which
+    one it was made from. A draft is open until it is withdrawn or published.
+    """
+
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="task_drafts", db_index=False)
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in TemplateKind])
+    name = models.CharField(max_length=100)
+    rows = models.TextField()
+    base_version = models.PositiveIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=1)
+    changed_at = models.DateTimeField()
+    changed_by = models.ForeignKey(
+        Person, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    withdrawn_at = models.DateTimeField(null=True)
+    published_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "kind"],
+                condition=Q(withdrawn_at=None, published_at=None),
+                name="template_draft_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in TemplateKind]),
+                name="template_draft_kind_is_known_word",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None) | Q(published_at=None), name="template_draft_ends_once"
+            ),
         ]
 
 

@@ -88,12 +88,14 @@ def _generate_for_group(group_id: int, as_of: datetime) -> GeneratedTasks:
         TaskAdoption.objects.select_for_update(of=("self",)).select_related("group").get(group=group_id)
     )
     members = [pk for pk, group in members_of_adoptions().items() if group == group_id]
+    earliest = adoption.from_month or date.min
     periods = list(
         FiscalPeriod.objects.filter(
             entity__in=members,
             type=PeriodType.OPERATING.value,
             last_day__range=((as_of - _LOOK_BACK).date(), (as_of + _LOOK_AHEAD).date()),
             close_tasks=None,
+            reporting_month__gte=earliest,
         )
         .select_related("entity__group", "entity__connection")
         .order_by("entity__code", "last_day")
@@ -172,9 +174,10 @@ class _Run:
             CloseTask.objects.filter(group=adoption.group_id).values_list("month", flat=True).distinct()
         )
         found = []
+        earliest = adoption.from_month or date.min
         for month in self._months():
             span = DateSpan(month, month_end(month))
-            if month in done or not self._begun(span, calendar, adoption.zone):
+            if month in done or month < earliest or not self._begun(span, calendar, adoption.zone):
                 continue
             close = ClosePeriod(
                 month.isoformat(),

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from closing.calendar.date_phrases import weekday_and_date
 from entities.audit_trail import Verb, entity_object, group_object, person_object, record_act
 from entities.models import Group, LegalEntity, Person, ancestor_paths
 from worklist.models import TaskAbsence, TaskRoleHolder
@@ -50,40 +52,77 @@ def role_holders() -> TaskRoleHolders:
 @transaction.atomic
 def give_task_role(
     where: Group | LegalEntity, role: str, person: Person | None, at: datetime, *, by: Person | None = None
-) -> TaskRoleHolder:
-    """Give a role of close tasks to a person, or take it away; tasks that exist keep their owner."""
+) -> bool:
+    """Give a role of close tasks to a person, or take it away; tasks that exist keep their owner.
+
+    Returns whether that changed who has the role. Raises ValidationError for a person who cannot sign in any more.
+    """
     scope = {"group": where} if isinstance(where, Group) else {"entity": where}
     earlier = TaskRoleHolder.objects.filter(**scope, role=role).order_by("-set_at").first()
-    row = TaskRoleHolder.objects.create(**scope, role=role, person=person, set_at=at, set_by=by)
+    if (earlier.person if earlier else None) == person:
+        return False
+    if person is not None and not person.is_active:
+        raise ValidationError({"person": f"{_name(person)} cannot sign in any more: choose somebody else."})
+    TaskRoleHolder.objects.create(**scope, role=role, person=person, set_at=at, set_by=by)
     record_act(
         Verb.TASK_ROLE_GIVEN,
         group_object(where) if isinstance(where, Group) else entity_object(where),
         at=at,
         by=by,
-        before={"role": role, "person": _name(earlier.person) if earlier else ""},
+        before={"person": _name(earlier.person) if earlier else ""},
         after={"role": role, "person": _name(person)},
     )
-    return row
+    return True
 
 
 @transaction.atomic
 def set_absence(
     person: Person, deputy: Person, first: date, last: date, at: datetime, *, by: Person | None = None
 ) -> TaskAbsence:
-    """Let a deputy stand in for a person from a day to a day. Raises ValueError for days in the wrong order."""
+    """Let a deputy stand in for a person from a day to a day; the same absence again changes nothing.
+
+    Raises ValidationError for days in the wrong order, a deputy who is the person, cannot sign in or is absent on one
+    of these days, and for days that another absence of the person has.
+    """
+    Person.objects.select_for_update().get(pk=person.pk)  # one absence at a time
+    overlapping = TaskAbsence.objects.filter(first_day__lte=last, last_day__gte=first, ended_at=None)
+    own = overlapping.filter(person=person).select_related("deputy").first()
+    if own is not None and (own.deputy_id, own.first_day, own.last_day) == (deputy.pk, first, last):
+        return own
+    if deputy == person:
+        raise ValidationError({"deputy": "Choose somebody else: nobody stands in for themself."})
+    if not deputy.is_active:
+        raise ValidationError({"deputy": f"{_name(deputy)} cannot sign in any more: choose somebody else."})
     if last < first:
-        raise ValueError("The last day of the absence is before its first.")
+        raise ValidationError({"last_day": "The last day is before the first day."})
+    if own is not None:
+        raise ValidationError(
+            {"first_day": f"{_name(person)} is away {_span(own)} already: end that absence first."}
+        )
+    away = overlapping.filter(person=deputy).first()
+    if away is not None:
+        raise ValidationError({"deputy": f"{_name(deputy)} is away {_span(away)}: choose another deputy."})
     row = TaskAbsence.objects.create(
         person=person, deputy=deputy, first_day=first, last_day=last, set_at=at, set_by=by
     )
+    record_act(Verb.TASK_DEPUTY_SET, person_object(person), at=at, by=by, after=_absence_values(row))
+    return row
+
+
+@transaction.atomic
+def end_absence(absence: TaskAbsence, at: datetime, *, by: Person | None = None) -> bool:
+    """End an absence before its last day; False where it has ended already."""
+    ended = TaskAbsence.objects.filter(pk=absence.pk, ended_at=None).update(ended_at=at)
+    if not ended:
+        return False
     record_act(
-        Verb.TASK_DEPUTY_SET,
-        person_object(person),
+        Verb.TASK_DEPUTY_ENDED,
+        person_object(absence.person),
         at=at,
         by=by,
-        after={"deputy": _name(deputy), "from": first.isoformat(), "to": last.isoformat()},
+        before=_absence_values(absence),
     )
-    return row
+    return True
 
 
 def deputies_on(day: date, people: Collection[int] | None = None) -> dict[int, frozenset[int]]:
@@ -95,6 +134,18 @@ def deputies_on(day: date, people: Collection[int] | None = None) -> dict[int, f
     for person_id, deputy_id in rows.values_list("person_id", "deputy_id"):
         found[person_id].add(deputy_id)
     return {person_id: frozenset(deputies) for person_id, deputies in found.items()}
+
+
+def _absence_values(absence: TaskAbsence) -> dict[str, object]:
+    return {
+        "deputy": _name(absence.deputy),
+        "from": absence.first_day.isoformat(),
+        "to": absence.last_day.isoformat(),
+    }
+
+
+def _span(absence: TaskAbsence) -> str:
+    return f"from {weekday_and_date(absence.first_day)} to {weekday_and_date(absence.last_day)}"
 
 
 def _name(person: Person | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,8 +60,11 @@ def adopt_tasks(
     by: Person | None = None,
     first_is: int = 1,
     templates: TemplateSet | None = None,
+    from_month: date | None = None,
 ) -> TaskAdoption:
     """Give a group close tasks: the standard templates, or others, as version 1. A second call changes nothing.
+
+    Months before `from_month` get no tasks; without it those get them that ended less than a month ago.
 
     Raises TemplatesRefused.
     """
@@ -71,11 +74,23 @@ def adopt_tasks(
             "calendar": calendar,
             "zone": zone,
             "first_is": first_is,
+            "from_month": from_month,
             "adopted_at": at,
             "adopted_by": by,
         },
     )
     if new:
+        record_act(
+            Verb.TASKS_ADOPTED,
+            group_object(group),
+            at=at,
+            by=by,
+            after={
+                "calendar": calendar.code,
+                "zone": zone,
+                "from": from_month.isoformat() if from_month is not None else "",
+            },
+        )
         publish_templates(group, templates or standard_templates(), at, by=by)
     return adoption
 
