@@ -78,10 +78,12 @@ def notes_before_period(entity_id: int, month: date, as_of: datetime) -> list[Pe
 
 
 def _remark(row: Sequence[Any]) -> PeriodRemark:
-    pk, kind, by, at, text, reason, *others = row
-    return PeriodRemark(
-        pk, RemarkKind(kind), by, at, text, OverdueReason(reason) if reason else None, *others
-    )
+    """A remark of a kind that only a newer version knows reads as a note, and such a reason as another one."""
+    pk, word, by, at, text, reason, *others = row
+    kind = RemarkKind(word) if word in set(RemarkKind) else RemarkKind.NOTE
+    if reason and reason not in set(OverdueReason):
+        reason = OverdueReason.OTHER
+    return PeriodRemark(pk, kind, by, at, text, OverdueReason(reason) if reason else None, *others)
 
 
 # Since when a period `p` has been watched: since its entity was first read, or since its deadline was first set if

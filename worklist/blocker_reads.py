@@ -18,7 +18,7 @@ from closing.blockers.work_cadence import CLOSING_INTERVAL, QUIET_INTERVAL
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
 from closing.close_tasks.erp_checks import ErpCheck
-from closing.close_tasks.template_cells import parse_check
+from closing.close_tasks.template_cells import stored_check
 from closing.facts.base import FACT_KINDS
 from entities.models import ancestor_paths
 from infra.fast_cursor import fast_cursor
@@ -152,7 +152,7 @@ class _Read:
 
     facts: dict[int, list[DatedFact]] = field(default_factory=lambda: defaultdict(list))
     near: dict[int, date | None] = field(default_factory=dict)
-    marks: dict[int, list[tuple[BlockerKind, str, str | None, CarriedMark]]] = field(
+    marks: dict[int, list[tuple[str, str, str | None, CarriedMark]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     due: dict[int, list[_DueTask]] = field(default_factory=lambda: defaultdict(list))
@@ -181,10 +181,10 @@ class _Read:
                 item, reason, by = record.body
                 assert record.n is not None and record.day is not None  # noqa: PT018 - columns that are never null
                 mark = CarriedMark(item, record.n, record.amount, record.day, reason, by)
-                key = BlockerKind(record.a), record.b, record.c or None
+                key = record.a, record.b, record.c or None
                 self.marks[record.owner].append((*key, mark))
             case "due" if record.day is not None:
-                task = _DueTask(record.day, record.b, parse_check(record.a), record.o)
+                task = _DueTask(record.day, record.b, stored_check(record.a), record.o)
                 self.due[record.owner].append(task)
             case "entity":
                 self.entities[record.owner] = record

@@ -19,9 +19,12 @@ CadenceChoices = dict[tuple[int, str], Cadence]  # by person and kind of notice
 
 
 def chosen_cadences(people: Collection[int]) -> CadenceChoices:
-    """The cadences that these people chose instead of the defaults, by person and kind, in one query."""
+    """The cadences that these people chose instead of the defaults, by person and kind, in one query.
+
+    A cadence that only a newer version knows is left out: its default holds here.
+    """
     rows = Subscription.objects.filter(person__in=people).values_list("person", "kind", "rhythm")
-    return {(person, kind): Cadence(cadence) for person, kind, cadence in rows}
+    return {(person, kind): Cadence(word) for person, kind, word in rows if word in set(Cadence)}
 
 
 def notification_hours_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -56,7 +56,7 @@ _AFTER = {
     TaskAct.NOT_NEEDED: "The task is marked as not needed.",
     TaskAct.NEEDED: "The task is open again.",
 }
-_EVENTS = {
+_EVENTS: Mapping[str, str] = {
     TaskVerb.DONE: "done",
     TaskVerb.CONFIRMED: "done although the ERP showed work",
     TaskVerb.UNDONE: "undone",
@@ -269,7 +269,7 @@ def _history(task: CloseTask, board_request: BoardRequest) -> list[HistoryLine]:
 
     lines = []
     for event in task.events.select_related("person", "owner"):
-        text = _EVENTS[TaskVerb(event.verb)]
+        text = _EVENTS.get(event.verb, event.verb.replace("_", " "))
         if event.owner is not None:
             text = f"{text} {named(event.owner)}"
         who = named(event.person)

@@ -37,6 +37,7 @@ class Doubt(StrEnum):
     NOT_PUBLISHED = "not_published"
     NO_ROWS = "no_rows"
     NO_POSITION = "no_position"
+    NOT_UNDERSTOOD = "not_understood"  # never stored: a newer version stored something else
 
 
 # The counterparties cannot be compared yet; the count is then 1.
@@ -150,7 +151,7 @@ def _check_part(kind: BlockerKind, part: str) -> None:
         first, slash, second = part.partition("/")
         if not slash or not first < second:
             raise ValueError(f"{kind}: the part {part!r} is not two codes in order, like EUDTC/UKRT")
-    elif part:
+    elif part and kind is not BlockerKind.NOT_UNDERSTOOD:
         raise ValueError(f"{kind}: this kind has no parts, so {part!r} is none")
 
 

@@ -10,7 +10,7 @@ from closing.blockers.entity_profile import EntityProfile, ProfileFeature, not_a
 
 
 class BlockerKind(StrEnum):
-    """The kinds of chapter 2, in its order."""
+    """The kinds of chapter 2, in its order; NOT_UNDERSTOOD stands for one that a newer version stored."""
 
     UNPOSTED_JOURNALS = "unposted_journals"
     RECURRING_DUE = "recurring_due"
@@ -27,6 +27,7 @@ class BlockerKind(StrEnum):
     APPROVALS_WAITING = "approvals_waiting"
     REVALUATION_NOT_RUN = "revaluation_not_run"
     OPEN_TASKS = "open_tasks"
+    NOT_UNDERSTOOD = "not_understood"  # never stored
 
 
 class CountedUnit(StrEnum):
@@ -138,6 +139,7 @@ KINDS: Mapping[BlockerKind, KindSpec] = {
         "exchange rate revaluations", CountedUnit.RUN, "not run", needs=ProfileFeature.FOREIGN_CURRENCY
     ),
     BlockerKind.OPEN_TASKS: KindSpec("open tasks", CountedUnit.TASKS, "open"),
+    BlockerKind.NOT_UNDERSTOOD: KindSpec("other work", CountedUnit.ITEMS, "not understood"),
 }
 
 # Where the board has room for two only, the first of equals (issue 13: lines, intercompany, inventory).
@@ -209,6 +211,8 @@ def shown_as(kind: BlockerKind, part: str = "") -> str:
     """The name of a kind and part in the plural: "unposted vendor invoices", "inventory periods"."""
     if kind is BlockerKind.UNPOSTED_DOCUMENTS and part:
         return f"unposted {_PART_NOUNS[DocumentPart(part)][1]}"
+    if kind is BlockerKind.NOT_UNDERSTOOD and part:
+        return part
     return KINDS[kind].shown_as
 
 

@@ -49,6 +49,7 @@ _UNREADABLE = {
     Doubt.REFUSED: "{source} refused access to {shown_as}",
     Doubt.NOT_PUBLISHED: "{source} does not publish {shown_as}",
     Doubt.NO_ROWS: "{source} shows no rows for {shown_as}",
+    Doubt.NOT_UNDERSTOOD: "what is stored of {shown_as} is not understood by this Closeboard",
 }
 _CANNOT_COMPARE = {
     Doubt.READ_AT_DIFFERENT_TIMES: "read at different times",

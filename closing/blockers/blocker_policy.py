@@ -33,7 +33,8 @@ class KindTracking(StrEnum):
 class BlockerPolicy:
     """The agreed limits and the tracking of kinds, of an entity over its groups; a kind without an entry is tracked.
 
-    Counts warn or are noted strictly above their limit. The tolerance is the group's.
+    Counts warn or are noted strictly above their limit. The tolerance is the group's. The tracking of the kinds in
+    `not_understood` is a word of a newer version: they are not readable.
     """
 
     tracking: Mapping[BlockerKind, KindTracking] = field(default_factory=dict, hash=False)
@@ -41,9 +42,12 @@ class BlockerPolicy:
     unposted_warn_above: int = 50
     accruals_warn_above: int = 10
     tolerance: IntercompanyTolerance = DEFAULT_TOLERANCE
+    not_understood: frozenset[BlockerKind] = frozenset()
 
     def tracks(self, kind: BlockerKind) -> KindTracking:
         """Whether a kind is tracked; the inventory close has a policy of its own."""
+        if kind in self.not_understood:
+            return KindTracking.YES
         if kind is BlockerKind.INVENTORY_NOT_CLOSED:
             return self.inventory_close_needed
         return self.tracking.get(kind, KindTracking.YES)

@@ -54,7 +54,7 @@ class BlockerInputs:
     profile: EntityProfile
     source: str
     near_on: date | None
-    marks: tuple[tuple[BlockerKind, str, str | None, CarriedMark], ...] = ()
+    marks: tuple[tuple[str, str, str | None, CarriedMark], ...] = ()
     due: frozenset[tuple[BlockerKind, str]] = frozenset()
     names: EntityNames | None = None
 

@@ -20,6 +20,7 @@ from closing.calendar.instants import local_date, zone_named
 from closing.judging.states import PeriodState
 
 NOT_NEEDED = "not applicable: not needed by policy"
+POLICY_NOT_UNDERSTOOD = "the policy for {} is not understood by this Closeboard"
 
 
 class BlockerLevel(StrEnum):
@@ -127,8 +128,11 @@ def weigh(
         because = excluded or NOT_NEEDED
         found = _NOT_APPLICABLE, BlockerLevel.CLEAR, because
         return _blocker(fact, found, because, count=0, undated=period is None)
-    if fact.count is None:
-        found = _UNREAD, BlockerLevel.NOT_READABLE, phrases.not_readable(fact, source, names)
+    if fact.count is None or fact.kind in policy.not_understood:
+        because = phrases.not_readable(fact, source, names)
+        if fact.count is not None:
+            because = POLICY_NOT_UNDERSTOOD.format(shown_as(fact.kind))
+        found = _UNREAD, BlockerLevel.NOT_READABLE, because
         short = f"{shown_as(fact.kind, fact.part)} not readable"
         if fact.counterparties is not None:
             short = f"{phrases.with_counterparty(fact, names, viewer)} not readable"

@@ -91,11 +91,13 @@ class WorkCheck:
 class ErpCheck:
     """What the ERP must show for a task: no open work of these kinds, and these states.
 
-    Raises ValueError for an unknown kind or part.
+    `not_understood` are words of a newer version, which can be stored; a check with one is never supported. Raises
+    ValueError for an unknown kind or part.
     """
 
     work: tuple[WorkCheck, ...] = ()
     states: tuple[ErpState, ...] = ()
+    not_understood: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for check in self.work:
@@ -105,7 +107,7 @@ class ErpCheck:
                 raise ValueError(f"{check.kind} has no part {check.part!r}")
 
     def __bool__(self) -> bool:
-        return bool(self.work or self.states)
+        return bool(self.work or self.states or self.not_understood)
 
     def names(self, kind: str, part: str) -> bool:
         """Whether the check concerns this kind and part."""
@@ -192,6 +194,7 @@ def evaluate_check(
             CheckVerdict.SHOWS_WORK, _sentence(join_with_and(words)), remaining, concerned, stated
         )
     silent = _never_read(check, concerned)
+    silent += [f"“{word}”: not understood by this Closeboard" for word in check.not_understood]
     silent += [reading.because or "not readable" for reading in concerned if not _supports(reading)]
     silent += [reading.because or f"{reading.state}: not readable" for reading in stated if not reading.holds]
     if silent:

@@ -31,6 +31,7 @@ class TaskStage(StrEnum):
     NOT_NEEDED = "Not needed"
     SIGNED_BEFORE_REOPENING = "Signed before reopening"
     DONE_BEFORE_REOPENING = "Done before reopening"
+    NOT_READABLE = "Not readable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class TaskIndex:
 
     def blocked(self, task: TaskRecord) -> bool:
         """Whether it is not done yet and waits for another task."""
-        if task.status not in (TaskStatus.OPEN, TaskStatus.RETURNED):
+        if task.status not in (TaskStatus.OPEN, TaskStatus.RETURNED) or not task.understood:
             return False
         return any(not self._tasks[key].finished for key in self._awaited_keys(task))
 
@@ -151,6 +152,8 @@ class TaskIndex:
 
     def stage(self, task: TaskRecord) -> TaskStage:
         """Where the task stands."""
+        if not task.understood:
+            return TaskStage.NOT_READABLE
         match task.status:
             case TaskStatus.NOT_NEEDED:
                 return TaskStage.NOT_NEEDED

@@ -96,6 +96,8 @@ def refusal(
 
     `index` has the tasks that it may wait for. A check that still shows work asks for a reason, nothing more.
     """
+    if not task.understood:
+        return "This task was stored by a newer Closeboard, and this page cannot read it: load it again in a minute."
     if task.lapsed_on is not None or index.superseded(task):
         return "The period was reopened after this task was finished: work on its next round."
     if task.status not in _FROM[act]:

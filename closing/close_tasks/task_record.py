@@ -48,7 +48,8 @@ class TaskRecord:
 
     `touched_by`: everybody who in this round did, undid or confirmed it. `owner` is None while nobody has its role.
     `check_at_done` is what the ERP showed when it was done. `lapsed_on`: finished before the period was reopened on
-    that day.
+    that day. `understood` is false for a task that a newer version stored in words that this one does not know: it is
+    never finished, and nobody acts on it here.
     """
 
     key: TaskKey
@@ -72,6 +73,7 @@ class TaskRecord:
     confirmed_against_erp: bool = False
     check_at_done: CheckResult = UNCHECKED
     lapsed_on: date | None = None
+    understood: bool = True
 
     @property
     def finished(self) -> bool:
@@ -79,6 +81,8 @@ class TaskRecord:
 
         Also if it was finished before the period was reopened.
         """
+        if not self.understood:
+            return False
         if self.status is TaskStatus.DONE:
             return not self.sign_off
         return self.status in (TaskStatus.SIGNED_OFF, TaskStatus.NOT_NEEDED)

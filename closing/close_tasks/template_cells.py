@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from datetime import time
+from functools import lru_cache
 
 from closing.close_tasks.due_offsets import DueOffset
 from closing.close_tasks.erp_checks import (
@@ -202,7 +203,17 @@ def depends_on_cell(dependencies: Iterable[DependsOn]) -> str:
 
 def parse_check(text: str) -> ErpCheck:
     """Kinds of blockers, parts of unposted documents, and states, separated by commas."""
-    work, states = [], []
+    check = stored_check(text)
+    for part in check.not_understood:
+        known = ", ".join([*WORK_NOUNS, *DOCUMENT_PARTS, *ErpState])
+        raise ValueError(f'"{part}" is no ERP check; there are: {known}')
+    return check
+
+
+@lru_cache(maxsize=1024)
+def stored_check(text: str) -> ErpCheck:
+    """As `parse_check`, of a cell that is stored: words of a newer version are in its `not_understood`."""
+    work, states, unknown = [], [], []
     for part in _parts(text):
         word = part.casefold()
         if word in DOCUMENT_PARTS:
@@ -212,14 +223,13 @@ def parse_check(text: str) -> ErpCheck:
         elif word in set(ErpState):
             states.append(ErpState(word))
         else:
-            known = ", ".join([*WORK_NOUNS, *DOCUMENT_PARTS, *ErpState])
-            raise ValueError(f'"{part}" is no ERP check; there are: {known}')
-    return ErpCheck(tuple(dict.fromkeys(work)), tuple(dict.fromkeys(states)))
+            unknown.append(part)
+    return ErpCheck(tuple(dict.fromkeys(work)), tuple(dict.fromkeys(states)), tuple(dict.fromkeys(unknown)))
 
 
 def check_cell(check: ErpCheck) -> str:
-    """An ERP check as `parse_check` reads it."""
-    return ", ".join([*(each.part or each.kind for each in check.work), *check.states])
+    """An ERP check as `stored_check` reads it."""
+    return ", ".join([*(each.part or each.kind for each in check.work), *check.states, *check.not_understood])
 
 
 def parse_yes(text: str) -> bool:

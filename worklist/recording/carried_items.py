@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from closing.blockers.blocker_kinds import BlockerKind
 from closing.calendar.instants import local_date, zone_named
 from entities.access import writable_entities
 from entities.audit_trail import Verb, entity_object, record_act
@@ -93,7 +92,7 @@ def _writable(by: Person, code: str) -> LegalEntity:
 
 def _words(carried: CarriedItem) -> dict[str, str]:
     return {
-        "kind": BlockerKind(carried.kind).value,
+        "kind": carried.kind,
         "item": carried.item,
         "until": carried.until.isoformat(),
     }

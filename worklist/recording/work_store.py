@@ -113,7 +113,7 @@ def _facts_in_force(parts: Collection[_Part], days: DateSpan) -> list[tuple[Bloc
         superseded_at=None,
     )
     found = rows.order_by("pk").select_for_update(of=("self",))
-    return [(row, fact_of(row)) for row in found if (row.entity_id, BlockerKind(row.kind), row.part) in parts]
+    return [(row, fact_of(row)) for row in found if (row.entity_id, row.kind, row.part) in parts]
 
 
 def _partners(facts: Sequence[BlockerFact]) -> dict[object, tuple[int, int | None]]:

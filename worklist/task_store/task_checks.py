@@ -18,7 +18,7 @@ from closing.close_tasks.erp_checks import (
     WorkReading,
     evaluate_check,
 )
-from closing.close_tasks.template_cells import parse_check
+from closing.close_tasks.template_cells import stored_check
 from closing.facts.base import PeriodState
 from closing.facts.finops_facts import FinopsFacts
 from closing.scoreboard.row import Row
@@ -62,7 +62,7 @@ def _results_of_month(tasks: list[CloseTask], as_of: datetime) -> dict[int, Chec
         blockers = row.get(BLOCKERS) if row is not None else None
         work += map(_work_reading, blockers.blockers if blockers is not None else ())
         states = _states(row, later.get(task.entity_id)) if row is not None else {}
-        found[task.pk] = evaluate_check(parse_check(task.erp_check), work, states)
+        found[task.pk] = evaluate_check(stored_check(task.erp_check), work, states)
     return found
 
 

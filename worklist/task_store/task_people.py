@@ -12,7 +12,7 @@ from django.db.models import Q
 from closing.calendar.instants import local_date, zone_named
 from closing.close_tasks.erp_checks import ErpCheck
 from closing.close_tasks.task_acts import TaskPeople
-from closing.close_tasks.template_cells import parse_check
+from closing.close_tasks.template_cells import stored_check
 from entities.access import Role, administered_entities, groups_with_role, writable_entities
 from entities.models import Group, LegalEntity, Person
 from worklist.models import CarriedItem, CloseTask
@@ -42,7 +42,7 @@ class PeopleOfTasks:
         reviewer = self.reviewer(task)
         mine = frozenset({self.person})
         carried = self.carried.get(task.period_id or 0, []) if task.erp_check else []
-        check = parse_check(task.erp_check) if carried else ErpCheck()
+        check = stored_check(task.erp_check) if carried else ErpCheck()
         return TaskPeople(
             deputies=self.deputies.get(task.owner_id or 0, frozenset()),
             reviewers=frozenset() if reviewer is None else frozenset({reviewer}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -18,7 +19,7 @@ from closing.close_tasks.erp_checks import (
 from closing.close_tasks.generation import TaskDraft, TaskKey
 from closing.close_tasks.task_record import TaskChange, TaskRecord, TaskStatus, TaskVerb, replay
 from closing.close_tasks.task_templates import DependsOn, Reach, TaskLevel
-from closing.close_tasks.template_cells import check_cell, parse_check
+from closing.close_tasks.template_cells import check_cell, stored_check
 from worklist.models import CloseTask, TaskEvent
 
 
@@ -32,11 +33,18 @@ def key_of(task: CloseTask, round_: int | None = None) -> TaskKey:
 
 
 def record_of(task: CloseTask) -> TaskRecord:
-    """The task as it is; `entity` and `group` should be selected with it."""
+    """The task as it is; `entity` and `group` should be selected with it.
+
+    One that a newer version stored in words that this one does not know is not `understood`.
+    """
     record = _drafted(task, task.round, task.owner_id, _due_of(task))
-    return TaskRecord(
-        **{name: getattr(record, name) for name in _OF_DRAFT},
-        status=TaskStatus(task.status),
+    try:
+        status, check = TaskStatus(task.status), check_from_json(task.check_at_done)
+    except (LookupError, TypeError, ValueError):
+        return replace(record, understood=False)
+    return replace(
+        record,
+        status=status,
         reason=task.reason,
         touched_by=frozenset(task.touched_by),
         done_by=task.done_by_id,
@@ -44,7 +52,7 @@ def record_of(task: CloseTask) -> TaskRecord:
         signed_by=task.signed_by_id,
         signed_at=task.signed_at,
         confirmed_against_erp=task.confirmed_against_erp,
-        check_at_done=check_from_json(task.check_at_done),
+        check_at_done=check,
         lapsed_on=task.lapsed_on,
     )
 
@@ -55,7 +63,11 @@ def record_as_of(task: CloseTask, events: Iterable[TaskEvent], as_of: datetime) 
     record = _drafted(task, first["round"], first["owner"], due_from_json(first["due"]))
     for event in events:
         if event.at <= as_of:
-            record = replay(record, [change_of(event, record.key)])
+            try:
+                change = change_of(event, record.key)
+            except (LookupError, TypeError, ValueError):
+                return replace(record, understood=False)
+            record = replay(record, [change])
     return record
 
 
@@ -222,10 +234,7 @@ def check_from_json(value: Mapping[str, Any] | None) -> CheckResult:
     )
 
 
-_OF_DRAFT = (
-    *("key", "holder_name", "title", "areas", "due", "depends_on", "check", "sign_off"),
-    *("owner_role", "reviewer_role", "owner"),
-)
+_REACHES = frozenset(Reach)
 _COPIED = (
     *("entity_id", "group_id", "period_id", "month", "code", "template_id", "position", "title", "areas"),
     *(
@@ -244,18 +253,20 @@ _COPIED = (
 def _drafted(task: CloseTask, round_: int, owner: int | None, due: Deadline | None) -> TaskRecord:
     """The open task of a draft, with the round, owner and due date of a moment."""
     holder = task.holder
+    waits_for = [DependsOn(code, Reach(reach)) for code, reach in task.depends_on if reach in _REACHES]
     return TaskRecord(
         key=key_of(task, round_),
         holder_name=holder.name,
         title=task.title,
         areas=tuple(task.areas),
         due=due,
-        depends_on=tuple(DependsOn(code, Reach(reach)) for code, reach in task.depends_on),
-        check=parse_check(task.erp_check),
+        depends_on=tuple(waits_for),
+        check=stored_check(task.erp_check),
         sign_off=task.sign_off,
         owner_role=task.owner_role,
         reviewer_role=task.reviewer_role,
         owner=owner,
+        understood=len(waits_for) == len(task.depends_on),
     )
 
 
