@@ -1,0 +1,1 @@
+"""How reliable a group's closes were: facts of past months, without any model (09-insight 9.2)."""
