@@ -41,7 +41,8 @@ class Position:
 
     Debit balances are positive for due_from, credit balances for due_to. Where the source gives transaction
     currencies there is one position for each, with `currency` and `amount`; else only the functional ones. `as_of` is
-    the age of the source, or the moment of reading. Raises ValueError for a partner that is the entity itself.
+    the age of the source, or the moment of reading of a `live` balance. Raises ValueError for a partner that is the
+    entity itself.
     """
 
     entity: str
@@ -54,6 +55,7 @@ class Position:
     functional_currency: str = ""
     functional_amount: Decimal | None = None
     accounts: tuple[str, ...] = ()
+    live: bool = False
 
     def __post_init__(self) -> None:
         if self.entity == self.partner:
@@ -111,7 +113,8 @@ class PartnerClaim:
 class Comparison:
     """Two counterparties, the first by code first, compared in one currency.
 
-    `difference` is the sum of both claims, 0 when in step; None while a side is `missing` or in `doubt`.
+    `difference` is the sum of both claims, 0 when in step; None while a side is `missing` or in `doubt`. `as_of` is
+    the age of the older source, None where both balances are live.
     """
 
     first: str
@@ -174,7 +177,7 @@ class _Sides:
             doubt,
             missing,
             tuple(sorted({account for position in every for account in position.accounts})),
-            min((position.as_of for position in every), default=None),
+            min((position.as_of for position in every if not position.live), default=None),
         )
 
 

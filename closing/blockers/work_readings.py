@@ -7,6 +7,7 @@ from datetime import datetime
 
 from closing.blockers.blocker_facts import BlockerFact
 from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.position_readings import PositionReadResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class WorkReadResult:
     """The facts of one attempt, and the parts that it read.
 
     A part that was refused, or that the source does not have, was read: its facts have no count. A part that failed
-    for the moment is a gap and has no fact.
+    for the moment is a gap and has no fact. `positions` are those of a turn that reads balances with partners, whose
+    part is the kind without counterparties.
     """
 
     facts: tuple[BlockerFact, ...]
@@ -43,3 +45,4 @@ class WorkReadResult:
     rows: int = 0
     server_clock: datetime | None = None
     retry_after: float | None = None
+    positions: PositionReadResult | None = None

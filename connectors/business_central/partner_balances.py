@@ -14,9 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from closing.blockers.blocker_facts import Doubt
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.intercompany import Position, PositionSide
+from closing.blockers.position_readings import PositionReadResult
 from closing.calendar.days import DateSpan
 from connectors.business_central.api_groups import (
     COMPANION,
@@ -38,27 +38,12 @@ _PART: PartKey = (BlockerKind.INTERCOMPANY_IMBALANCE, "")
 _AMOUNT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\.[0-9]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class CentralPositions:
-    """The positions of companies with other entities, by code.
-
-    `unmapped` has (entity, partner, side) where the ERP names no account. `listed_in_full` has the entities whose
-    source lists every balance, so that one that is not listed is 0. An entity whose balances are not shown is in
-    `refused`, one that could not be read this time in `missed` with the reason.
-    """
-
-    positions: tuple[Position, ...] = ()
-    unmapped: frozenset[tuple[str, str, PositionSide]] = frozenset()
-    listed_in_full: frozenset[str] = frozenset()
-    refused: Mapping[str, Doubt] = field(default_factory=dict)
-    missed: Mapping[str, str] = field(default_factory=dict)
-
-
 @dataclass(slots=True)
 class _Company:
     """What one company's reading finds."""
 
     positions: list[Position] = field(default_factory=list)
+    expected: set[tuple[str, str]] = field(default_factory=set)
     unmapped: set[tuple[str, str, PositionSide]] = field(default_factory=set)
     in_full: bool = False
 
@@ -74,7 +59,7 @@ def read_positions(
     months: Sequence[date],
     read_at: datetime,
     entity_of: Mapping[str, str],
-) -> CentralPositions:
+) -> PositionReadResult:
     """The positions of companies at the ends of at most two reporting months.
 
     `entity_of` gives the code of the entity behind a partner code, in any case; other partners are passed over.
@@ -91,17 +76,21 @@ def read_positions(
         read_companies(companies, [lambda company: _read(company, found[company.ref.code], months, codes)])
     missed = {ref.code: words for ref, words in unlisted}
     missed |= {company.ref.code: gap.words for company in companies for gap in company.tally.gaps()}
-    read = {code: one for code, one in found.items() if code not in missed}
-    return CentralPositions(
-        tuple(position for one in read.values() for position in one.positions),
-        frozenset(lack for one in read.values() for lack in one.unmapped),
-        frozenset(code for code, one in read.items() if one.in_full),
-        {
-            company.ref.code: company.refused[_PART]
-            for company in companies
-            if _PART in company.refused and company.ref.code in read
-        },
-        missed,
+    answered = {code: one for code, one in found.items() if code not in missed}
+    refused = {
+        company.ref.code: company.refused[_PART]
+        for company in companies
+        if _PART in company.refused and company.ref.code in answered
+    }
+    return PositionReadResult(
+        tuple(position for one in answered.values() for position in one.positions),
+        months=frozenset(months),
+        read=frozenset(answered.keys() - refused.keys()),
+        expected=frozenset(pair for one in answered.values() for pair in one.expected),
+        unmapped=frozenset(lack for one in answered.values() for lack in one.unmapped),
+        listed_in_full=frozenset(code for code, one in answered.items() if one.in_full),
+        refused=refused,
+        missed=missed,
     )
 
 
@@ -144,6 +133,7 @@ def _accounts(
         for side, account in sides.items():
             if code is None or code == company.ref.code:
                 continue
+            found.expected.add((company.ref.code, code))
             if account:
                 accounts[code, side] = account
             else:
@@ -205,6 +195,7 @@ def _position(
         functional_currency=currency,
         functional_amount=debit if side is PositionSide.DUE_FROM else -debit,
         accounts=(account,),
+        live=True,
     )
 
 

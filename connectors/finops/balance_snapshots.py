@@ -15,6 +15,7 @@ from typing import Any
 
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.intercompany import Position, PositionSide
+from closing.blockers.position_readings import PositionReadResult
 from connectors.finops.work_lists import WorkLists
 from connectors.ledger_source import name_key
 from connectors.odata.lists import (
@@ -58,14 +59,6 @@ class PartnerLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerPositions:
-    """The positions of all ledgers that could be read; `unread` has the codes of the others, and why."""
-
-    positions: tuple[Position, ...]
-    unread: Mapping[str, Doubt]
-
-
-@dataclass(frozen=True, slots=True)
 class _Snapshot:
     tracking: str
     taken_at: datetime
@@ -106,11 +99,11 @@ def read_positions(
     *,
     partners: Mapping[str, str],
     dimension: str = "TradingPartner",
-) -> PartnerPositions:
+) -> PositionReadResult:
     """The balances of each ledger with each partner at the end of each of its periods, in its own currency.
 
     `partners` gives the code of an entity by its value of the dimension. A ledger without a finished snapshot, or
-    whose snapshots have no rows, is unread, and so is one with a row that breaks the contract or opening balances
+    whose snapshots have no rows, is refused, and so is one with a row that breaks the contract or opening balances
     that fit neither a period nor a year. Raises SetUnread where snapshots are not public or refused.
     """
     snapshots, unread = _snapshots(lists, ledgers, dimension)
@@ -136,7 +129,12 @@ def read_positions(
         if not found:
             unread.setdefault(ledger.ref.code, Doubt.NO_ROWS)
         positions += _positions(ledger, found, by_value)
-    return PartnerPositions(tuple(positions), unread)
+    return PositionReadResult(
+        tuple(positions),
+        months=frozenset(period.month for ledger in ledgers for period in ledger.ref.periods),
+        read=frozenset(ledger.ref.code for ledger in ledgers) - unread.keys(),
+        refused=unread,
+    )
 
 
 def _snapshots(

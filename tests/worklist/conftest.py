@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from entities.models import Connection, Person
+from entities.models import Connection, LegalEntity, Person
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
 
@@ -15,6 +15,16 @@ def source() -> Connection:
     connected, _ = connect_four_entities()
     read(connected, "2026-06-01 07:00", facts_of_all())
     return connected
+
+
+@pytest.fixture
+def central(source: Connection) -> Connection:
+    """EU DTC BV is in an ERP of another kind than its partners."""
+    other = Connection.objects.create(
+        name="meridian-bc", kind="business_central", base_url="http://127.0.0.1:9100"
+    )
+    LegalEntity.objects.filter(code="NLDT").update(connection=other)
+    return other
 
 
 @pytest.fixture

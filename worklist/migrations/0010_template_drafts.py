@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("entities", "0005_kinds_of_erp"),
-        ("worklist", "0004_task_topics"),
+        ("worklist", "0005_partner_positions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

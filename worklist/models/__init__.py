@@ -1,8 +1,9 @@
-"""Reads of work and blockers, items carried on purpose, profiles and policies of weighing, and close tasks."""
+"""Reads of work, blockers, positions with partners, carried items, profiles, policies, and close tasks."""
 
 from worklist.models.attempt import WorkAttempt, WorkSpan
 from worklist.models.blocker import BlockerReading, CarriedItem
 from worklist.models.close_task import CloseTask, TaskComment, TaskEvent, TaskSupport
+from worklist.models.partner_position import ClosingRate, PartnerListing, PartnerPosition
 from worklist.models.task_template import (
     TaskAbsence,
     TaskAdoption,
@@ -17,6 +18,9 @@ __all__ = [
     "BlockerReading",
     "CarriedItem",
     "CloseTask",
+    "ClosingRate",
+    "PartnerListing",
+    "PartnerPosition",
     "ProfileVersion",
     "TaskAbsence",
     "TaskAdoption",

@@ -10,7 +10,8 @@ import pytest
 
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.intercompany import PositionSide
-from connectors.business_central.partner_balances import CentralPositions, read_positions
+from closing.blockers.position_readings import PositionReadResult
+from connectors.business_central.partner_balances import read_positions
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import ServerUnavailable
 from simulator.run import Running
@@ -23,18 +24,18 @@ COMPANIES = ("ESIB", "IEOP")
 ENTITIES = {"ukrt": "UKRT", "ESIB": "ESIB"}
 
 
-def read(sim: Running, *months: date, situation: str = "intercompany", **step: Any) -> CentralPositions:
+def read(sim: Running, *months: date, situation: str = "intercompany", **step: Any) -> PositionReadResult:
     sim.set_work("IEOP", month="2026-05", situation=situation, **step)
     return read_now(sim, *months)
 
 
-def read_now(sim: Running, *months: date) -> CentralPositions:
+def read_now(sim: Running, *months: date) -> PositionReadResult:
     given = settings("business_central", sim.url)
     refs = work_refs("business_central")
     return read_positions(given, TokenCache(), QUICK, refs, months or [MAY], NOON, ENTITIES)
 
 
-def amounts(found: CentralPositions) -> dict[tuple[str, str, date, PositionSide], Decimal | None]:
+def amounts(found: PositionReadResult) -> dict[tuple[str, str, date, PositionSide], Decimal | None]:
     return {(one.entity, one.partner, one.period, one.side): one.functional_amount for one in found.positions}
 
 

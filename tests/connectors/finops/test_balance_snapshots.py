@@ -11,12 +11,8 @@ import pytest
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.exchange_rates import ClosingRates
 from closing.blockers.intercompany import Comparison, ComparisonInputs, Position, PositionSide, compare
-from connectors.finops.balance_snapshots import (
-    PartnerAccount,
-    PartnerLedger,
-    PartnerPositions,
-    read_positions,
-)
+from closing.blockers.position_readings import PositionReadResult
+from connectors.finops.balance_snapshots import PartnerAccount, PartnerLedger, read_positions
 from connectors.finops.work_lists import SetUnread, WorkLists
 from connectors.odata.lists import ODataClient
 from infra.outbound.entra_tokens import TokenCache
@@ -35,7 +31,7 @@ CURRENCIES = {"UKRT": "GBP", "USRT": "USD", "NLDT": "EUR"}
 PARTNERS = {code: code for code in ACCOUNTS}
 
 
-def read(sim: Running, **other: tuple[PartnerAccount, ...]) -> PartnerPositions:
+def read(sim: Running, **other: tuple[PartnerAccount, ...]) -> PositionReadResult:
     ledgers = [
         PartnerLedger(ref, ref.code, CURRENCIES[ref.code], (ACCOUNTS | other)[ref.code])
         for ref in work_refs("finops", *ACCOUNTS)
@@ -44,7 +40,7 @@ def read(sim: Running, **other: tuple[PartnerAccount, ...]) -> PartnerPositions:
         return read_positions(WorkLists(client), ledgers, partners=PARTNERS)
 
 
-def in_may(read: PartnerPositions) -> dict[tuple[str, str, PositionSide], Decimal | None]:
+def in_may(read: PositionReadResult) -> dict[tuple[str, str, PositionSide], Decimal | None]:
     return {
         (one.entity, one.partner, one.side): one.functional_amount
         for one in read.positions
@@ -52,7 +48,9 @@ def in_may(read: PartnerPositions) -> dict[tuple[str, str, PositionSide], Decima
     }
 
 
-def compared(read: PartnerPositions, revalued: frozenset[str] = frozenset(ACCOUNTS)) -> dict[str, Comparison]:
+def compared(
+    read: PositionReadResult, revalued: frozenset[str] = frozenset(ACCOUNTS)
+) -> dict[str, Comparison]:
     inputs = ComparisonInputs(
         rates=ClosingRates({("GBP", "USD"): Decimal("1.275"), ("GBP", "EUR"): Decimal("1.17")}),
         previous_rates=ClosingRates({("GBP", "EUR"): Decimal("1.165")}),
@@ -74,7 +72,7 @@ def test_balances_at_the_end_of_may_whosever_the_opening_balance_is(opening: str
     sim.set_profile(snapshot_opening=opening)
     found = read(sim)
     assert in_may(found) == GOLDEN_MAY
-    assert found.unread == {}
+    assert found.refused == {}
     [one] = [one for one in found.positions if (one.entity, one.period) == ("NLDT", MAY)]
     assert one == Position(
         "NLDT",
@@ -113,7 +111,9 @@ def test_small_pages_and_two_requests(sim: Running) -> None:
 
 def test_no_rows_are_not_readable_and_snapshots_that_are_not_public_say_so(sim: Running) -> None:
     sim.set_profile(snapshots="empty")
-    assert read(sim) == PartnerPositions((), dict.fromkeys(ACCOUNTS, Doubt.NO_ROWS))
+    found = read(sim)
+    assert (found.positions, found.read) == ((), frozenset())
+    assert found.refused == dict.fromkeys(ACCOUNTS, Doubt.NO_ROWS)
     sim.set_profile(snapshots="absent")
     with pytest.raises(SetUnread) as unread:
         read(sim)
@@ -129,7 +129,7 @@ def test_a_row_that_fits_nothing_costs_its_ledger_only(field: str, value: Any, s
         "wrong_type", match="FiscalYearSnapshots", field=field, value=value, company="NLDT", where=where
     )
     found = read(sim)
-    assert found.unread == {"NLDT": Doubt.NOT_SHOWN}
+    assert found.refused == {"NLDT": Doubt.NOT_SHOWN}
     assert in_may(found).keys() == {key for key in GOLDEN_MAY if key[0] != "NLDT"}
 
 
@@ -154,5 +154,5 @@ def test_golden_snapshots_of_different_days_and_one_side_missing(sim: Running) -
     assert compared(read(sim))["UKRT/USRT"].doubt is Doubt.READ_AT_DIFFERENT_TIMES
     sim.set_work("USRT", remove="UKRT/due_to", snapshot="now")
     found = read(sim)
-    assert found.unread == {"USRT": Doubt.NO_ROWS}
+    assert found.refused == {"USRT": Doubt.NO_ROWS}
     assert compared(found)["UKRT/USRT"].missing == ("USRT",)
