@@ -30,12 +30,13 @@ def store_facts(
 ) -> int:
     """Write the facts that differ from those in force, within the transaction that runs; returns how many.
 
-    `parts` were read in full for the periods that touch `days`, and for work of no period. A fact is refused where a
-    later reading of its key is in force: readings are only ever replaced forwards.
+    `parts` were read in full for the periods that touch `days`, and for work of no period. A part of a period is left
+    alone where a later reading of it is in force, in any currency: readings are only ever replaced forwards.
     """
     read = {(part.entity, part.kind, part.part) for part in parts}
     in_force = _facts_in_force(read, days)
     by_key = {fact.key: (row, fact) for row, fact in in_force}
+    later = {fact.key[:4] for row, fact in in_force if row.read_at > read_at}
     complete = with_superseded_keys(
         (fact for fact in facts if (fact.entity, fact.kind, fact.part) in read),
         (fact for _, fact in in_force),
@@ -43,7 +44,7 @@ def store_facts(
     changed = []
     for fact in complete:
         before = by_key.get(fact.key)
-        if before is not None and (is_unchanged(before[1], fact) or before[0].read_at > read_at):
+        if fact.key[:4] in later or (before is not None and is_unchanged(before[1], fact)):
             continue
         changed.append(fact)
     replaced = [by_key[fact.key][0].pk for fact in changed if fact.key in by_key]
