@@ -14,10 +14,7 @@ from django.test import Client
 
 from closing.blockers.blocker_kinds import BlockerKind
 from entities.models import Group, LegalEntity, Person
-from tests.board.page_client import signed_in
-from tests.saved_once import saved_once
-from tests.settable_clock import SettableClock
-from tests.worklist.blocked_scenario import READ_AT, blocked_at_noon
+from tests.worklist.blocked_scenario import READ_AT
 from tests.worklist.work_reads import begin_work, lines, may_of, record_facts
 from worklist.models import BlockerPolicyVersion, BlockerReading, CarriedItem, ProfileVersion
 
@@ -25,13 +22,6 @@ PAGES = ("/", "/entities/NLDT/", "/past-deadline/", "/matrix/", "/wall/", "/task
 FILES = ("/export/board.csv", "/export/past-deadline.csv")
 LATER = READ_AT + timedelta(minutes=1)
 LINES = "what is stored of unposted journal lines is not understood by this Closeboard"
-
-
-@pytest.fixture
-def rosa(db: None, clock: SettableClock) -> Client:
-    """Rosa Bell's browser, on the worked example with what is in the way of EU DTC BV."""
-    clock.at = saved_once(blocked_at_noon)
-    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
 
 
 def store(kind: str, body: dict[str, Any], **columns: Any) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from closing.blockers.entity_profile import EntityProfile, EntityRole
-from entities.models import Connection, LegalEntity
+from entities.models import LegalEntity
 from infra.models import AuditEvent
 from tests.builders import utc
 from tests.worklist.close_task_builders import person
@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db
 AT = utc("2026-06-03 12:00")
 LATER = AT + timedelta(hours=1)
 NO_STOCK = EntityProfile(inventory=False)
-
-
-@pytest.fixture
-def entity(source: Connection) -> LegalEntity:
-    return LegalEntity.objects.select_related("group").get(code="NLDT")
 
 
 def in_force(entity: LegalEntity) -> EntityProfile:
