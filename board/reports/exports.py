@@ -21,6 +21,7 @@ from board.web.filters import filter_board
 from board.web.query_phrasing import describe_order
 from closing.blockers.row_blockers import blockers_phrase
 from closing.calendar.date_phrases import month_and_year
+from closing.close_tasks.row_tasks import tasks_phrase
 from closing.phrasing import in_the_way
 from closing.scoreboard.board import Scoreboard
 from closing.scoreboard.headline import headline
@@ -114,6 +115,7 @@ def standing_columns(board_request: BoardRequest) -> list[RowColumn]:
         read_column(board_request),
         (SheetColumn("Because", 44), in_the_way),
         (SheetColumn("Unfinished work", 60), lambda row: blockers_phrase(row, when)),
+        (SheetColumn("Close tasks", 26), tasks_phrase),
         (SheetColumn("Trouble", 30), lambda row: row.read_error),
         (SheetColumn("Deadline", 17), lambda row: row.deadline.due_on if row.deadline is not None else None),
         (SheetColumn("Rule", 8), lambda row: row.deadline.label if row.deadline is not None else ""),

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.safestring import SafeString
+
 from board.web import labels
-from board.web.blockers_cell import BlockersCell, blockers_cell
+from board.web.blockers_cell import blockers_cell
 from board.web.readers import Reader
+from board.web.tasks_bar import tasks_bar
 from closing.calendar.deadlines import Deadline, city
 from closing.judging.standing import Level
 from closing.judging.states import PeriodState
@@ -71,7 +74,8 @@ class RowCells:
     url: str
     remark_texts: Sequence[str]  # remarks: an expected date, a reason, the number of notes
     silenced: str  # until when, by whom and why; "" if not silenced
-    blockers: BlockersCell | None
+    blockers: SafeString
+    tasks: SafeString
 
 
 def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells:
@@ -108,6 +112,7 @@ def row_cells(row: Row, as_of: datetime, reader: Reader, query: str) -> RowCells
         remark_texts=_remark_texts(row),
         silenced=labels.silenced(row.silence) if row.silence is not None else "",
         blockers=blockers_cell(row, as_of, reader),
+        tasks=tasks_bar(row, query),
     )
 
 

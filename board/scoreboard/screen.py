@@ -17,6 +17,7 @@ from django.template.loader import get_template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from board.scoreboard.roll_up import roll_up_blockers
 from board.scoreboard.row_cells import row_cells
 from board.scoreboard.summary import BoardSummary, Calendars, board_summary, upcoming_deadlines
 from board.scoreboard.table_sections import BoardSection, Folds, sections
@@ -30,6 +31,7 @@ from board.web.readers import Reader
 from closing.calendar.workdays import WorkdayCalendar
 from closing.scoreboard.board import Scoreboard, with_as_of
 from closing.scoreboard.board_diff import BoardDiff, diff_boards
+from closing.scoreboard.headline import shared_cause
 from closing.scoreboard.row import Row
 from entities.calendars import work_calendars
 from periods.board_cache.cached_board import RowVariant, VisibleBoard
@@ -73,7 +75,9 @@ class BoardScreen:
     @cached_property
     def page(self) -> BoardSummary:
         """The summary of all rows that the reader may see: a filter does not change who holds the group up."""
-        return board_summary(self.unfiltered, self.reader, past=self.visible_board is None)
+        rows = self.unfiltered.rows
+        cause = _cached(self.render_cache, "cause", _SHARED, lambda: shared_cause(rows))
+        return board_summary(self.unfiltered, self.reader, past=self.visible_board is None, cause=cause)
 
     @cached_property
     def sections(self) -> list[BoardSection]:
@@ -146,9 +150,19 @@ class BoardScreen:
 
     def sums(self, section: BoardSection) -> SafeString:
         """The roll-up after the name of a heading."""
-        closed = (section.closed, section.entities, section.closed_phrase)
-        content = (section.key, *closed, section.note, section.behind, section.tone)
-        return _rendered_once("board/scoreboard/_roll_up.html", content, {"section": section})
+        return self._sums[section.key]
+
+    @cached_property
+    def _sums(self) -> dict[str, SafeString]:
+        def render(section: BoardSection) -> SafeString:
+            blockers = roll_up_blockers(section, self.query)
+            closed = (section.closed, section.entities, section.closed_phrase)
+            content = (section.key, *closed, section.note, section.behind, section.tone, blockers)
+            context = {"section": section, "blockers": blockers}
+            return _rendered_once("board/scoreboard/_roll_up.html", content, context)
+
+        headings = [section for section in self.sections if section.name]
+        return self.shared_part("sums", lambda: {section.key: render(section) for section in headings})
 
     def heading(self, section: BoardSection, *, shut: bool) -> SafeString:
         """The heading row of a section."""

@@ -12,6 +12,7 @@ from itertools import chain
 from board.web import labels
 from closing.blockers.row_blockers import blockers_json, blockers_phrase
 from closing.calendar.date_phrases import month_and_year
+from closing.close_tasks.row_tasks import tasks_json, tasks_phrase
 from closing.facts.base import facts_to_json
 from closing.judging.states import PeriodState
 from closing.phrasing import in_the_way
@@ -78,6 +79,7 @@ def _entity(row: Row) -> dict[str, object]:
         "acknowledged": row.remarks.acknowledged_at is not None,
         "permanent_reopenings": standing.permanent_reopenings,
         "blockers": blockers_json(row),
+        "tasks": tasks_json(row),
     }
 
 
@@ -85,6 +87,7 @@ def _entity(row: Row) -> dict[str, object]:
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _INVISIBLE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
+_NO_TASKS = dict.fromkeys(("done", "total", "not_needed", "overdue"))
 _COLUMNS = (
     "month",
     "as_of",
@@ -110,6 +113,10 @@ _COLUMNS = (
     "acknowledged",
     "permanent_reopenings",
     "in_the_way",
+    "tasks_done",
+    "tasks_total",
+    "tasks_not_needed",
+    "tasks_overdue",
 )
 
 
@@ -125,6 +132,7 @@ def _only_in_csv(row: Row) -> dict[str, object]:
         "country": row.country,
         "owner": row.owner,
         "in_the_way": blockers_phrase(row, _instant),
+        **{f"tasks_{name}": count for name, count in (tasks_json(row) or _NO_TASKS).items()},
     }
 
 
@@ -235,7 +243,9 @@ def _cells(row: Row, board: Scoreboard, unicode: bool) -> Sequence[str]:
     status = labels.deadline_status(row, board.as_of)
     detail = f" · {status.detail}" if status.detail else ""
     read = "never" if row.read_at is None else labels.age(row.read_at, board.as_of)
-    because = "; ".join(filter(None, [in_the_way(row), blockers_phrase(row, _instant)]))
+    tasks = tasks_phrase(row)
+    reasons = [in_the_way(row), blockers_phrase(row, _instant), tasks and f"tasks {tasks}"]
+    because = "; ".join(filter(None, reasons))
     return f"{row.code}  {row.name}", state, due, status.text + detail, read, because
 
 

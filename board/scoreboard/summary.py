@@ -78,9 +78,11 @@ class BoardSummary:
         return ", ".join(f"{segment.count} {segment.word}" for segment in self.segments)
 
 
-def board_summary(board: Scoreboard, reader: Reader, *, past: bool = False) -> BoardSummary:
-    """Everything above and below the rows of the board."""
-    parts = headline_parts(board)
+def board_summary(
+    board: Scoreboard, reader: Reader, *, past: bool = False, cause: str | None = None
+) -> BoardSummary:
+    """Everything above and below the rows of the board; `cause` is what late entities share, if it is known."""
+    parts = headline_parts(board, cause)
     stale = sum(not row.fresh for row in board.rows)
     return BoardSummary(
         month_key=f"{board.month:%Y-%m}",

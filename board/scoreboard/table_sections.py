@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import basename, commonpath
 from typing import TypeVar
 
 from board.web import labels
 from board.web.filters import FilterableEntity
+from closing.blockers.rollup import BlockerSum, GroupTally
+from closing.blockers.row_blockers import tally_of
 from closing.scoreboard.board import GroupNode, Scoreboard
 from closing.scoreboard.row import Row, furthest_behind, is_closed, on_hold_counts_as_closed
 
@@ -45,6 +47,7 @@ class BoardSection:
     behind: str = ""
     tone: str = "late"
     closed_phrase: str = "closed"
+    blockers: Sequence[BlockerSum] = ()
 
 
 def sections(board: Scoreboard, by: str, unfiltered: Scoreboard | None = None) -> list[BoardSection]:
@@ -144,6 +147,7 @@ class _RollUp:
     stale_closed: int = 0
     not_due: int = 0
     behind: Row | None = None
+    blockers: GroupTally = field(default_factory=GroupTally)
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> _RollUp:
@@ -155,7 +159,8 @@ class _RollUp:
                 closed += 1
                 stale_closed += not row.fresh
                 held += on_hold_counts_as_closed(row)
-        return cls(len(rows) - not_due, closed, held, stale, stale_closed, not_due, furthest_behind(rows))
+        entities, behind = len(rows) - not_due, furthest_behind(rows)
+        return cls(entities, closed, held, stale, stale_closed, not_due, behind, tally_of(rows))
 
     def add(self, other: _RollUp) -> None:
         self.entities += other.entities
@@ -164,6 +169,7 @@ class _RollUp:
         self.stale += other.stale
         self.stale_closed += other.stale_closed
         self.not_due += other.not_due
+        self.blockers.add(other.blockers)
         self.behind = furthest_behind(row for row in (self.behind, other.behind) if row is not None)
 
 
@@ -199,6 +205,7 @@ def _section(
         f"furthest behind {labels.lateness_label(behind)}" if behind is not None else "",
         "alert" if behind is not None and behind.standing.alerting else "late",
         "closed when last read" if total.stale_closed else "closed",
+        total.blockers.sums(),
     )
 
 

@@ -51,7 +51,7 @@ class EntityCauses:
             for blocker in self.blockers
             if blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE and blocker.level is BlockerLevel.WARNING
             for code in blocker.part.split("/")
-            if code != self.code
+            if code not in ("", self.code)  # without codes: counterparties that the reader may not see
         )
 
 
@@ -132,6 +132,6 @@ def _kind(late: Sequence[EntityCauses], others: Sequence[EntityCauses]) -> Commo
 
 
 def _cause(kind: CauseKind, name: str, cause: str, late: Sequence[EntityCauses]) -> CommonCause:
-    """ "EU DTC BV and US Retail Inc likely share a cause: intercompany with UK Retail Ltd"."""
+    """ "EU DTC BV and US Retail Inc likely share a root cause: intercompany with UK Retail Ltd"."""
     who = " and ".join(entity.name for entity in late) if len(late) == 2 else f"{len(late):,} late entities"
-    return CommonCause(kind, name, f"{who} likely share a cause: {cause}")
+    return CommonCause(kind, name, f"{who} likely share a root cause: {cause}")

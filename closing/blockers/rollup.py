@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit, board_rank, counted, shown_as
@@ -58,70 +58,201 @@ class BlockerSum:
         """ "640.00 EUR, 307.69 GBP"; empty without amounts."""
         return ", ".join(money(amount, currency) for currency, amount in self.amounts)
 
+    @property
+    def in_full(self) -> str:
+        """ "at least 61 lines not posted; not readable for 2 entities"."""
+        amounts = f": {self.amounts_phrase}" if self.amounts else ""
+        unread = f"; {self.unread_phrase}" if self.not_readable and self.count is not None else ""
+        return f"{self.phrase}{amounts}{unread}"
+
+    @property
+    def unread_phrase(self) -> str:
+        """ "not readable for 2 entities"; empty where all could be read."""
+        one, many = "entity", "entities"
+        if self.kind is BlockerKind.INTERCOMPANY_IMBALANCE:
+            one, many = "counterparty", "counterparties"
+        members = one if self.not_readable == 1 else many
+        return f"not readable for {self.not_readable:,} {members}" if self.not_readable else ""
+
+
+def sums_in_the_way(sums: Iterable[BlockerSum]) -> list[BlockerSum]:
+    """The sums of which something is left: those with a warning first."""
+    return sorted((each for each in sums if each.count), key=lambda each: not each.warnings)
+
+
+def unsure_sums(sums: Iterable[BlockerSum]) -> list[tuple[str, list[BlockerSum]]]:
+    """The sums of which nothing was seen although not all could be read, each phrase with its sums.
+
+    "not readable for 3 entities: recurring journals, inventory periods"; "none seen: unposted customer invoices".
+    """
+    phrases: dict[str, list[BlockerSum]] = {}
+    for each in sums:
+        if not each.count and each.at_least:
+            seen = "" if each.count is None else "none seen"
+            phrase = ", ".join(filter(None, [seen, each.unread_phrase]))
+            phrases.setdefault(phrase, []).append(each)
+    return [
+        (f"{phrase}: {', '.join(shown_as(each.kind, each.part) for each in found)}", found)
+        for phrase, found in phrases.items()
+    ]
+
+
+_SumKey = tuple[BlockerKind, str, CountedUnit]
+DividedBlockers = tuple[frozenset[_SumKey], tuple[Blocker, ...]]
+
+
+@dataclass(slots=True)
+class _Total:
+    """The members of one sum so far, besides those of which nothing is left."""
+
+    count: int = 0
+    readable: int = 0
+    unread: int = 0
+    at_least: bool = False
+    warnings: int = 0
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+    def add(self, other: _Total) -> None:
+        self.count += other.count
+        self.readable += other.readable
+        self.unread += other.unread
+        self.at_least |= other.at_least
+        self.warnings += other.warnings
+        for currency, amount in other.amounts.items():
+            self.amounts[currency] = self.amounts.get(currency, Decimal(0)) + amount
+
+
+class GroupTally:
+    """The blockers of a group's entities, added up entity by entity or from the tallies of the groups below.
+
+    Counterparties are kept one by one, since they stand at both entities and count once. Undated work is not of the
+    period, so it is in no sum.
+    """
+
+    __slots__ = ("_hidden", "_none_left", "_pairs", "_totals")
+
+    def __init__(self) -> None:
+        self._none_left: set[_SumKey] = set()  # sums with a member of which nothing is left
+        self._totals: dict[_SumKey, _Total] = {}
+        self._pairs: dict[tuple[str, str | None], Blocker] = {}
+        self._hidden = 0  # blockers whose counterparties the reader may not see: nothing tells them apart
+
+    def add_blockers(self, none_left: frozenset[_SumKey], work: Iterable[Blocker]) -> None:
+        """Add the blockers of one entity, as `divided` gives them."""
+        self._none_left |= none_left
+        for blocker in work:
+            if blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE:
+                self._add_pair(blocker)
+                continue
+            key = blocker.kind, blocker.part, blocker.unit
+            total = self._totals.get(key)
+            if total is None:
+                total = self._totals[key] = _Total()
+            if blocker.count is None:
+                total.unread += 1
+                continue
+            total.count += blocker.count
+            total.readable += 1
+            total.at_least |= blocker.at_least
+            total.warnings += blocker.level is BlockerLevel.WARNING
+            _add_amount(total.amounts, blocker)
+
+    def add(self, other: GroupTally) -> None:
+        """Add the entities of another group."""
+        self._none_left |= other._none_left
+        for key, total in other._totals.items():
+            self._totals.setdefault(key, _Total()).add(total)
+        for blocker in other._pairs.values():
+            self._add_pair(blocker)
+        self._hidden += max(0, other._hidden - 1)  # one of them was among the pairs
+
+    def _add_pair(self, blocker: Blocker) -> None:
+        key = blocker.part, blocker.currency
+        if not blocker.part:
+            self._hidden += 1
+            before = self._pairs.get(key)
+            if before is not None and (before.count or not blocker.count):
+                return
+        self._pairs[key] = blocker
+
+    def sums(self) -> list[BlockerSum]:
+        """The sums in the order of the board; kinds that do not apply to any entity have none."""
+        keys = self._totals.keys() | self._none_left
+        sums = [self._sum(key, self._totals.get(key, _Total())) for key in keys]
+        units: defaultdict[CountedUnit, list[Blocker]] = defaultdict(list)
+        for blocker in self._pairs.values():
+            units[blocker.unit].append(blocker)
+        sums += [_sum_of_pairs(unit, found, hidden=self._hidden > 1) for unit, found in units.items()]
+        return sorted(sums, key=lambda each: (board_rank(each.kind), each.part, each.unit))
+
+    def _sum(self, key: _SumKey, total: _Total) -> BlockerSum:
+        readable = total.readable > 0 or key in self._none_left
+        return BlockerSum(
+            *key,
+            count=total.count if readable else None,
+            at_least=total.unread > 0 or total.at_least,
+            not_readable=total.unread,
+            warnings=total.warnings,
+            amounts=tuple(sorted(total.amounts.items())),
+        )
+
+
+def divided(blockers: Iterable[Blocker]) -> DividedBlockers:
+    """The blockers of one entity for a `GroupTally`: the keys of which nothing is left, and those that add something.
+
+    Most kinds of most entities have nothing left, and adding them up one by one would cost most of a board.
+    """
+    none_left, work = set[_SumKey](), []
+    for blocker in blockers:
+        if not blocker.applies or blocker.undated:
+            continue
+        pair = blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE
+        if blocker.count == 0 and not blocker.at_least and not pair:
+            none_left.add((blocker.kind, blocker.part, blocker.unit))
+        else:
+            work.append(blocker)
+    return frozenset(none_left), tuple(work)
+
 
 def group_sums(blockers: Iterable[Blocker]) -> list[BlockerSum]:
     """The sums over the blockers of a group's entities, in the order of the board; kinds that do not apply are none.
 
     Undated work is not of the period, so it is not in its sum.
     """
-    members: defaultdict[tuple[BlockerKind, str, CountedUnit], list[Blocker]] = defaultdict(list)
-    for blocker in blockers:
-        if blocker.applies and not blocker.undated:
-            pair = blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE
-            members[blocker.kind, "" if pair else blocker.part, blocker.unit].append(blocker)
-    sums = [_sum(kind, part, unit, found) for (kind, part, unit), found in members.items()]
-    return sorted(sums, key=lambda each: (board_rank(each.kind), each.part, each.unit))
+    tally = GroupTally()
+    tally.add_blockers(*divided(blockers))
+    return tally.sums()
 
 
-def _sum(kind: BlockerKind, part: str, unit: CountedUnit, found: Sequence[Blocker]) -> BlockerSum:
-    if kind is BlockerKind.INTERCOMPANY_IMBALANCE:
-        found = _each_once(found)
-        counts = _counts_of_counterparties(found)
-    else:
-        counts = [blocker.count for blocker in found]
-    readable = [count for count in counts if count is not None]
-    unread = len(counts) - len(readable)
-    return BlockerSum(
-        kind,
-        part,
-        unit,
-        count=sum(readable) if readable else None,
-        at_least=unread > 0 or any(blocker.at_least for blocker in found),
-        not_readable=unread,
-        warnings=_warnings(found),
-        amounts=_amounts(found),
-    )
-
-
-def _each_once(found: Iterable[Blocker]) -> list[Blocker]:
-    """One blocker for each counterparties and currency, which stands at both of them."""
-    return list({(blocker.part, blocker.currency): blocker for blocker in found}.values())
-
-
-def _counts_of_counterparties(found: Iterable[Blocker]) -> list[int | None]:
-    """By counterparties: 1 if out of step in any currency, else None if not readable in some, else 0."""
+def _sum_of_pairs(unit: CountedUnit, found: Sequence[Blocker], *, hidden: bool) -> BlockerSum:
+    """The sum of counterparties, which are out of step if they are so in any currency."""
     counts: dict[str, int | None] = {}
+    amounts: dict[str, Decimal] = {}
     for blocker in found:
         counts.setdefault(blocker.part, 0)
         if blocker.count:
             counts[blocker.part] = 1
         elif blocker.count is None and not counts[blocker.part]:
             counts[blocker.part] = None
-    return list(counts.values())
+        _add_amount(amounts, blocker)
+    readable = [count for count in counts.values() if count is not None]
+    unread = len(counts) - len(readable)
+    warned = {blocker.part for blocker in found if blocker.level is BlockerLevel.WARNING}
+    return BlockerSum(
+        BlockerKind.INTERCOMPANY_IMBALANCE,
+        "",
+        unit,
+        count=sum(readable) if readable else None,
+        at_least=unread > 0 or hidden or any(blocker.at_least for blocker in found),
+        not_readable=unread,
+        warnings=len(warned),
+        amounts=tuple(sorted(amounts.items())),
+    )
 
 
-def _warnings(found: Iterable[Blocker]) -> int:
-    warned = [blocker for blocker in found if blocker.level is BlockerLevel.WARNING]
-    pairs = {blocker.part for blocker in warned if blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE}
-    return len(pairs) or len(warned)
-
-
-def _amounts(found: Iterable[Blocker]) -> tuple[tuple[str, Decimal], ...]:
-    totals: dict[str, Decimal] = {}
-    for blocker in found:
-        if blocker.amount is not None and blocker.currency is not None and blocker.count:
-            totals[blocker.currency] = totals.get(blocker.currency, Decimal(0)) + blocker.amount
-    return tuple(sorted(totals.items()))
+def _add_amount(amounts: dict[str, Decimal], blocker: Blocker) -> None:
+    if blocker.amount is not None and blocker.currency is not None and blocker.count:
+        amounts[blocker.currency] = amounts.get(blocker.currency, Decimal(0)) + blocker.amount
 
 
 # --- the board ----------------------------------------------------------------------------------------------------

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import chain
 
 from closing.blockers.blocker_facts import BlockerFact, fresh_until
-from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.blocker_kinds import BlockerKind, shown_as
 from closing.blockers.blocker_phrases import EntityNames
 from closing.blockers.blocker_policy import BlockerPolicy, weighed_period
 from closing.blockers.carried import CarriedMark
 from closing.blockers.entity_profile import EntityProfile
-from closing.blockers.rollup import BlockerCell, board_cell
+from closing.blockers.rollup import BlockerCell, DividedBlockers, GroupTally, board_cell, divided
 from closing.blockers.weighing import Blocker, weigh, without_counterparty
 from closing.blockers.work_cadence import work_interval
 from closing.calendar.instants import local_date, zone_named
@@ -96,9 +97,9 @@ class RowBlockers:
         return kinds.union([ANYTHING] if kinds else [], [NOT_READABLE] if self.cell.unsure else [])
 
     @cached_property
-    def summed(self) -> tuple[Blocker, ...]:
+    def summed(self) -> DividedBlockers:
         """The blockers that the roll-up of a group adds up: those of the board, and those that are clear."""
-        return tuple(dated.blocker for dated in self.blockers if not dated.blocker.entity_page_only)
+        return divided(dated.blocker for dated in self.blockers if not dated.blocker.entity_page_only)
 
 
 def _content(value: RowBlockers) -> Hashable:
@@ -142,6 +143,16 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
     return replace(value, blockers=tuple(blockers))
 
 
+def tally_of(rows: Iterable[Row]) -> GroupTally:
+    """The blockers of these rows, added up."""
+    tally = GroupTally()
+    for row in rows:
+        value = row.get(BLOCKERS)
+        if value is not None:
+            tally.add_blockers(*value.summed)
+    return tally
+
+
 _NO_VALUES: frozenset[str] = frozenset()
 
 
@@ -161,11 +172,42 @@ def blockers_phrase(row: Row, when: Callable[[datetime], str]) -> str:
         return ""
 
     def phrase(dated: DatedBlocker) -> str:
-        short = dated.blocker.short
+        short = dated.blocker.short.removesuffix(_NOT_READABLE)
         return short if dated.fresh else f"{short} (as read {when(dated.read_at)})"
 
     in_the_way, unsure = (", ".join(map(phrase, found)) for found in value.on_board)
     return "; ".join(filter(None, [in_the_way, unsure and f"not readable in full: {unsure}"]))
+
+
+_NOT_READABLE = " not readable"
+
+
+def unsure_phrases(unsure: Iterable[DatedBlocker]) -> list[tuple[str, Sequence[DatedBlocker]]]:
+    """What is not readable in full, with one sentence for all that share its reason.
+
+    "Business Central does not show recurring journals, inventory periods"; "unposted customer invoices: none seen;
+    released but unposted ones look posted".
+    """
+    kinds: defaultdict[tuple[str, str], dict[str, list[DatedBlocker]]] = defaultdict(dict)
+    for dated in unsure:
+        blocker = dated.blocker
+        name = shown_as(blocker.kind, blocker.part)
+        if blocker.partly_covered:
+            frame = "", f": {blocker.because}"
+        elif blocker.because.endswith(name):
+            frame = blocker.because.removesuffix(name), ""
+        else:
+            name, frame = blocker.because, ("", "")
+        kinds[frame].setdefault(name, []).append(dated)
+    phrases: list[tuple[str, Sequence[DatedBlocker]]] = []
+    for frame, named in kinds.items():
+        if frame == ("", ""):
+            phrases += named.items()
+        else:
+            before, after = frame
+            found = [dated for each in named.values() for dated in each]
+            phrases.append((f"{before}{', '.join(named)}{after}", found))
+    return phrases
 
 
 def blockers_json(row: Row) -> list[dict[str, object]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from closing.blockers.common_cause import EntityCauses, common_cause
+from closing.blockers.row_blockers import BLOCKERS
 from closing.calendar.date_phrases import day_and_month, month_and_year
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end
@@ -48,8 +51,8 @@ def headline(board: Scoreboard) -> str:
     return headline_parts(board).text
 
 
-def headline_parts(board: Scoreboard) -> Headline:
-    """The headline in parts, for pages that style them separately."""
+def headline_parts(board: Scoreboard, cause: str | None = None) -> Headline:
+    """The headline in parts, for pages that style them separately; `cause` is `shared_cause`, if it is known."""
     counts = board.counts
     if not board.rows:
         return Headline("No entities to show")
@@ -70,9 +73,9 @@ def headline_parts(board: Scoreboard) -> Headline:
         if stale:
             more = f", {counts.unknown} more unknown" if counts.unknown else ""
             verdict = f"Unknown: {stale} of {counts.entities} not read{more}"
-        return Headline(f"{verdict}{held}", _holding_up(board.rows))
+        return Headline(f"{verdict}{held}", _holding_up(board.rows, cause))
     text = f"Not closed: {counts.outstanding} of {counts.entities} outstanding{held}"
-    detail = _holding_up(board.rows) or _next_deadline(board.rows)
+    detail = _holding_up(board.rows, cause) or _next_deadline(board.rows)
     stale_closed = sum(not outstanding(row) and not row.fresh for row in due)
     if stale_closed:
         detail.append((HeadlineRole.OTHER, f"{' ' if detail else ''}{stale_closed} more not read."))
@@ -125,8 +128,31 @@ def _closed(rows: Sequence[Row]) -> str:
     return text
 
 
-def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
-    """The entities furthest behind and by how much, as a further sentence; empty if no entity is late."""
+def shared_cause(rows: Sequence[Row]) -> str:
+    """ "EU DTC BV and US Retail Inc likely share a root cause: intercompany with UK Retail Ltd."; empty without one.
+
+    A reading that is too old shows no cause of a late entity, and may show that of another one. Names are those of
+    the rows: counterparties that the reader may not see have none.
+    """
+    if sum(row.standing.overdue for row in rows) < 2:
+        return ""
+    inputs = [
+        value.inputs for row in rows if row.standing.overdue and (value := row.get(BLOCKERS)) is not None
+    ]
+    names = ChainMap({row.code: row.name for row in rows}, *(dict(each.names or {}) for each in inputs))
+    cause = common_cause((_causes(row) for row in rows if not row.not_due), names)
+    return f"{cause.sentence}." if cause is not None else ""
+
+
+def _causes(row: Row) -> EntityCauses:
+    late, value = row.standing.overdue, row.get(BLOCKERS)
+    dated = value.blockers if value is not None else ()
+    blockers = tuple(each.blocker for each in dated if each.fresh or not late)
+    return EntityCauses(row.code, row.name, late, row.connection, row.owner, blockers)
+
+
+def _holding_up(rows: Sequence[Row], cause: str | None) -> HeadlinePieces:
+    """The entities furthest behind, by how much and the cause that the late ones share; empty if none is late."""
     behind = laggards(rows)
     if not behind:
         return []
@@ -146,6 +172,7 @@ def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
         if standing.days_late
         else (HeadlineRole.OTHER, "past")
     )
+    shared = shared_cause(rows) if cause is None else cause
     read = "" if all(state_is_current(row) for row in behind) else " when last read"
     if all(row.read_at is None for row in behind):
         read = ", never read"
@@ -153,7 +180,7 @@ def _holding_up(rows: Sequence[Row]) -> HeadlinePieces:
         (HeadlineRole.WHO, first.name),
         (HeadlineRole.OTHER, f"{others} {verb} the group up, "),
         by,
-        (HeadlineRole.OTHER, f" {deadline}{read}."),
+        (HeadlineRole.OTHER, " ".join(filter(None, [f" {deadline}{read}.", shared]))),
     ]
 
 

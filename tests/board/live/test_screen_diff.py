@@ -268,7 +268,7 @@ class Browser:
         where = self._where(f"group-{target.removeprefix('sum-')}")
         if where is not None:
             key, html = self.lines[where]
-            begin, end = html.index(f'<span class="sums" id="{target}">'), html.index("</span></th>")
+            begin, end = html.index(f'<div class="sums" id="{target}">'), html.index("</div></th>")
             self.lines[where] = key, html[:begin] + content + html[end:]
 
     def _where(self, key: str) -> int | None:

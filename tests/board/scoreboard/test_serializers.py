@@ -61,7 +61,7 @@ def test_the_public_shape_has_exactly_the_agreed_names() -> None:
     names = (
         "code name group state because native due_on deadline_explanation days_late lateness_unit level "
         "first_closed_on reopened fresh read_at expected_on overdue_reason reason_missing acknowledged"
-        " permanent_reopenings blockers"
+        " permanent_reopenings blockers tasks"
     )
     assert list(first) == names.split()
 

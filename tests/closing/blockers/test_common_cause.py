@@ -59,11 +59,12 @@ def test_a_common_counterparty() -> None:
     assert cause is not None
     assert (cause.kind, cause.name) == (CauseKind.COUNTERPARTY, UK_RETAIL)
     assert (
-        cause.sentence == "EU DTC BV and US Retail Inc likely share a cause: intercompany with UK Retail Ltd"
+        cause.sentence
+        == "EU DTC BV and US Retail Inc likely share a root cause: intercompany with UK Retail Ltd"
     )
     # The counterparty may be late as well.
     assert sentence(eu, us, replace(uk, late=True), HOLDCO_CLOSED) == (
-        "3 late entities likely share a cause: intercompany with UK Retail Ltd"
+        "3 late entities likely share a root cause: intercompany with UK Retail Ltd"
     )
 
 
@@ -74,9 +75,9 @@ def test_two_late_entities_that_are_out_of_step_with_each_other() -> None:
 
 def test_a_common_connection_or_owner_that_the_others_do_not_have() -> None:
     eu, us = (replace(each, connection="meridian-bc") for each in (EU_LATE, US_LATE))
-    assert sentence(eu, us, UK_CLOSED).endswith("likely share a cause: the connection meridian-bc")
+    assert sentence(eu, us, UK_CLOSED).endswith("likely share a root cause: the connection meridian-bc")
     eu, us = (replace(each, owner="Dana Whitfield") for each in (EU_LATE, US_LATE))
-    assert sentence(eu, us, UK_CLOSED).endswith("likely share a cause: their owner Dana Whitfield")
+    assert sentence(eu, us, UK_CLOSED).endswith("likely share a root cause: their owner Dana Whitfield")
 
 
 def test_a_connection_that_half_of_the_others_have_as_well_explains_nothing() -> None:
@@ -89,7 +90,7 @@ def test_a_connection_that_half_of_the_others_have_as_well_explains_nothing() ->
 def test_a_kind_that_is_warned_on_in_all_late_and_under_half_of_the_others() -> None:
     eu, us = (with_blockers(each, MANY_LINES, NO_INVENTORY_CLOSE) for each in (EU_LATE, US_LATE))
     lines_only = with_blockers(US_LATE, MANY_LINES)
-    assert sentence(eu, us, UK_CLOSED).endswith("likely share a cause: unposted journal lines")
+    assert sentence(eu, us, UK_CLOSED).endswith("likely share a root cause: unposted journal lines")
     assert sentence(eu, lines_only, UK_CLOSED).endswith("unposted journal lines")
     assert sentence(eu, with_blockers(US_LATE, FEW_LINES), UK_CLOSED) == ""
     warned = with_blockers(UK_CLOSED, MANY_LINES)
