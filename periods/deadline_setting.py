@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import FilteredRelation, Max, Min, Q
 
 from closing.blockers.blocker_policy import near_from
-from closing.calendar.days import DateSpan
+from closing.calendar.days import DateSpan, counts_for
 from closing.calendar.deadlines import Deadline, DeadlineRule, FixedDateRule, deadline_for
 from closing.calendar.months import is_quarter_end, is_year_end
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
@@ -112,7 +112,8 @@ def set_deadlines(
     run = _Run(entity_ids, as_of, taken_over)
     new, replaced, expected = [], [], 0
     for period_id, entity_id, days, month, erp_key, current in run.periods():
-        if not _active(run.entities[entity_id], days):
+        entity = run.entities[entity_id]
+        if not counts_for(days.last, entity.active_from, entity.active_to):
             continue
         run.expected = is_expected(erp_key)
         row = run.row_for(period_id, entity_id, days, month, current)
@@ -274,13 +275,6 @@ class _Run:
             for why, count in sorted(self.uncovered.items())
             if count
         ]
-
-
-def _active(entity: _Entity, days: DateSpan) -> bool:
-    """Whether a period lies, at least in part, within the days on which the entity counts."""
-    if entity.active_from and days.last < entity.active_from:
-        return False
-    return not (entity.active_to and days.first > entity.active_to)
 
 
 def _write(new: list[_NewRow], replaced: list[int]) -> None:

@@ -13,6 +13,7 @@ from board.web.board_request import BoardRequest
 from board.web.filters import entity_matches, group_and_descendants, matching_rows
 from board.web.labels import is_reopened
 from board.web.params import MatrixWindow
+from closing.calendar.days import counts_for
 from closing.calendar.months import month_end, previous_month
 from closing.judging.on_time import OnTimeRate, on_time_rate
 from closing.scoreboard.board import GroupNode, Scoreboard
@@ -41,9 +42,7 @@ class MatrixEntity:
 
     def closes(self, end: date) -> bool:
         """Whether it counts in the reporting month with this last day (01-domain 1.3)."""
-        return (self.active_from is None or self.active_from <= end) and (
-            self.active_to is None or self.active_to >= end
-        )
+        return counts_for(end, self.active_from, self.active_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,3 +21,11 @@ class DateSpan:
 
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last
+
+
+def counts_for(last_day: date, active_from: date | None, active_to: date | None) -> bool:
+    """Whether an entity has a period to close: it is active on the last day of the period (01-domain 1.3).
+
+    The one rule of boards, deadlines, alerts and close tasks; the evaluation of lateness has it in SQL.
+    """
+    return (active_from is None or active_from <= last_day) and (active_to is None or active_to >= last_day)

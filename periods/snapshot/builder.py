@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from closing.calendar.date_phrases import month_and_year
+from closing.calendar.days import counts_for
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import month_end, previous_month
 from closing.calendar.workdays import WorkdayCalendar
@@ -200,8 +201,7 @@ def take_unredacted(
                 as_of=as_of,
             )
             for entity in shown
-            if (entity.active_from is None or entity.active_from <= end)
-            and (entity.active_to is None or entity.active_to >= end)
+            if counts_for(end, entity.active_from, entity.active_to)
         ]
         boards[month] = Scoreboard(
             month,

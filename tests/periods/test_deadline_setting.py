@@ -210,12 +210,15 @@ def test_a_calendar_that_runs_out_is_told_and_nothing_is_guessed(entities: dict[
     ]
 
 
-def test_only_months_in_which_the_entity_counts(entities: dict[str, LegalEntity]) -> None:
+@pytest.mark.parametrize(("last", "june"), [(date(2026, 6, 30), True), (date(2026, 6, 29), False)])
+def test_only_months_on_whose_last_day_the_entity_is_active(
+    last: date, june: bool, entities: dict[str, LegalEntity]
+) -> None:
     ukhc = entities["UKHC"]
-    LegalEntity.objects.filter(id=ukhc.id).update(active_from=date(2026, 5, 15), active_to=date(2026, 6, 30))
+    LegalEntity.objects.filter(id=ukhc.id).update(active_from=date(2026, 5, 15), active_to=last)
     made = months(ukhc, date(2026, 4, 1), JULY)
     set_deadlines(None, FIRST_READ)
-    assert [one.deadlines.exists() for one in made] == [False, True, True, False]
+    assert [one.deadlines.exists() for one in made] == [False, True, june, False]
 
 
 def test_a_fixed_number_of_queries(entities: dict[str, LegalEntity]) -> None:
