@@ -80,6 +80,7 @@ class Verb(TextChoices):
     TASK_DEPUTY_ENDED = "task_deputy.ended", "Deputy for tasks ended"
     CARRIED_SET = "carried.set", "Carried on purpose"
     CARRIED_ENDED = "carried.ended", "No longer carried on purpose"
+    WORK_BY_FILE = "work.by_file", "Work facts by file"
     REOPENING_APPROVED = "period.reopening_approved", "Reopening of a period approved"
     PASSWORD_CHANGED = "person.password_changed", "Password changed"
     MIGRATED = "installation.migrated", "Database migrated"

@@ -67,6 +67,7 @@ SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS
        CASE WHEN f.other_id IS NOT NULL THEN ({_NEAR_ON.format(period="f.other_period")}) END AS day,
        CASE WHEN EXISTS (SELECT FROM worklist_carrieditem i WHERE i.entity_id = f.entity_id AND i.kind = f.kind)
             THEN f.body ELSE f.body - 'ids' END  -- up to 2,000 ids, which only items carried on purpose need
+       || jsonb_strip_nulls(jsonb_build_object('source', nullif(f.source, '')))
 FROM facts f
 LEFT JOIN LATERAL (
     SELECT span.last_read_at, span.connection_id, span.turn FROM worklist_workspan span
@@ -165,15 +166,16 @@ class _Read:
         """Sort one record in."""
         match record.tag:
             case "fact":
+                body = record.body
                 fact = fact_from_fields(
                     (record.m, record.owner, record.a, record.b, record.c),
                     count=record.n,
                     amount=record.amount,
-                    body=record.body,
+                    body=body,
                     source_as_of=record.at,
                     read_at=record.confirmed,
                 )
-                dated = DatedFact(fact, record.confirmed, record.o, record.day)
+                dated = DatedFact(fact, record.confirmed, record.o, record.day, body.get("source", ""))
                 self.facts[record.owner].append(dated)
             case "near":
                 self.near[record.owner] = record.day

@@ -35,7 +35,10 @@ def blockers_cell(row: Row, as_of: datetime, reader: Reader) -> SafeString:
     marks = [_mark(dated) for dated in lines[:SHOWN_ON_BOARD]]
     marks += [f'<span class="blocker more">+{more}</span>'] if more > 0 else []
     marks += [unsure_mark(len(unsure), quiet=is_closed(row))] if unsure else []
-    opened = [_item(_tone(dated), dated.blocker.because, _aged([dated], as_of, reader)) for dated in lines]
+    opened = [
+        _item(_tone(dated), dated.blocker.because, _origin(dated) + _aged([dated], as_of, reader))
+        for dated in lines
+    ]
     opened += [
         _item("unsure", phrase, _aged(found, as_of, reader)) for phrase, found in unsure_phrases(unsure)
     ]
@@ -61,8 +64,8 @@ def _mark(dated: DatedBlocker) -> str:
     return f'<span class="blocker {tone}{aged}">{icon}{escape(dated.blocker.short)}</span>'
 
 
-def _item(tone: str, phrase: str, aged: str) -> str:
-    return f'<li class="{tone}">{escape(phrase)}{aged}</li>'
+def _item(tone: str, phrase: str, notes: str) -> str:
+    return f'<li class="{tone}">{escape(phrase)}{notes}</li>'
 
 
 def _tone(dated: DatedBlocker) -> str:
@@ -73,6 +76,11 @@ def _aged(found: Sequence[DatedBlocker], as_of: datetime, reader: Reader) -> str
     """Since when the oldest of them was not read again, in small; "" for fresh ones."""
     read_at = min(_stale_moments(found), default=None)
     return "" if read_at is None else f" <small>not read since {clock(read_at, reader.zone, as_of)}</small>"
+
+
+def _origin(dated: DatedBlocker) -> str:
+    """Who stated it in a file, and when, in small; "" for what an ERP shows."""
+    return f" <small>{escape(dated.source)}</small>" if dated.source else ""
 
 
 def _stale_moments(found: Iterable[DatedBlocker]) -> list[datetime]:

@@ -19,6 +19,7 @@ from closing.blockers.rollup import BlockerCell, DividedBlockers, GroupTally, bo
 from closing.blockers.weighing import Blocker, weigh, without_counterparty
 from closing.blockers.work_cadence import work_interval
 from closing.calendar.instants import local_date, zone_named
+from closing.phrasing import short_date
 from closing.scoreboard.row import AnnotationKey, Row, is_closed
 
 
@@ -27,23 +28,28 @@ class DatedFact:
     """A fact in force, and the moment of its last reading.
 
     `partner` is the id of the other entity of an intercompany fact, `partner_near_on` the first day on which its
-    deadline is near.
+    deadline is near. `source` names who brought a fact that no ERP was read for: "by file, Ann Controller".
     """
 
     fact: BlockerFact
     read_at: datetime
     partner: int | None = None
     partner_near_on: date | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DatedBlocker:
-    """A blocker with the moment of its last reading, and whether that is too long ago to be shown as a fact."""
+    """A blocker with the moment of its last reading, and whether that is too long ago to be shown as a fact.
+
+    `source` is that of a fact from a file with its day, "by file, Ann Controller, 12 Jun"; else empty.
+    """
 
     blocker: Blocker
     read_at: datetime
     fresh: bool
     partner: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,8 @@ class RowBlockers:
 def _content(value: RowBlockers) -> Hashable:
     """Blockers without the ages of their readings; a stale one shows its age."""
     return tuple(
-        (dated.blocker, dated.fresh, None if dated.fresh else dated.read_at) for dated in value.blockers
+        (dated.blocker, dated.fresh, None if dated.fresh else dated.read_at, *filter(None, [dated.source]))
+        for dated in value.blockers
     )
 
 
@@ -132,14 +139,16 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
             near=near,
             due=(dated.fact.kind, dated.fact.part) in inputs.due,
             as_of=as_of,
-            source=inputs.source,
+            source="The file" if dated.source else inputs.source,
             marks=inputs.marks_of(dated.fact),
             names=inputs.names,
             viewer=row.code,
         )
         if blocker is not None:
             fresh = as_of < fresh_until(dated.fact, dated.read_at, 2 * interval)
-            blockers.append(DatedBlocker(blocker, dated.read_at, fresh, dated.partner))
+            stated = dated.fact.source_as_of or dated.read_at
+            source = f"{dated.source}, {short_date(local_date(stated, zone))}" if dated.source else ""
+            blockers.append(DatedBlocker(blocker, dated.read_at, fresh, dated.partner, source))
     return replace(value, blockers=tuple(blockers))
 
 
@@ -228,6 +237,7 @@ def blockers_json(row: Row) -> list[dict[str, object]]:
             "because": blocker.because,
             "fresh": dated.fresh,
             "read_at": dated.read_at.isoformat(),
+            **({"source": dated.source} if dated.source else {}),
         }
         for dated in chain(*value.on_board)
         for blocker in (dated.blocker,)

@@ -1,4 +1,4 @@
-"""Reads of work, blockers, positions with partners, carried items, profiles, policies, and close tasks."""
+"""Reads of work, blockers, positions, carried items, files, profiles, policies, and close tasks."""
 
 from worklist.models.attempt import WorkAttempt, WorkSpan
 from worklist.models.blocker import BlockerReading, CarriedItem
@@ -12,6 +12,7 @@ from worklist.models.task_template import (
     TaskTemplateDraft,
 )
 from worklist.models.versions import BlockerPolicyVersion, ProfileVersion
+from worklist.models.work_file import InventoryRunFact, WorkUpload
 
 __all__ = [
     "BlockerPolicyVersion",
@@ -19,6 +20,7 @@ __all__ = [
     "CarriedItem",
     "CloseTask",
     "ClosingRate",
+    "InventoryRunFact",
     "PartnerListing",
     "PartnerPosition",
     "ProfileVersion",
@@ -32,4 +34,5 @@ __all__ = [
     "TaskTemplateDraft",
     "WorkAttempt",
     "WorkSpan",
+    "WorkUpload",
 ]

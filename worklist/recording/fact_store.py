@@ -31,7 +31,8 @@ def store_facts(
     """Write the facts that differ from those in force, within the transaction that runs; returns how many.
 
     `parts` were read in full for the periods that touch `days`, and for work of no period. A part of a period is left
-    alone where a later reading of it is in force, in any currency: readings are only ever replaced forwards.
+    alone where a later reading of it is in force, in any currency: readings are only ever replaced forwards. An ERP
+    that does not show the work replaces no fact of a file.
     """
     read = {(part.entity, part.kind, part.part) for part in parts}
     in_force = _facts_in_force(read, days)
@@ -45,6 +46,8 @@ def store_facts(
     for fact in complete:
         before = by_key.get(fact.key)
         if fact.key[:4] in later or (before is not None and is_unchanged(before[1], fact)):
+            continue
+        if before is not None and attempt_id is not None and before[0].attempt_id is None and _is_blind(fact):
             continue
         changed.append(fact)
     replaced = [by_key[fact.key][0].pk for fact in changed if fact.key in by_key]
@@ -71,6 +74,11 @@ def store_facts(
         for partner, partner_period in (partners.get(fact.key, (None, None)),)
     )
     return len(changed)
+
+
+def _is_blind(fact: BlockerFact) -> bool:
+    """Whether a source does not show the work at all; counterparties are compared from any source of balances."""
+    return fact.count is None and fact.counterparties is None
 
 
 def _facts_in_force(parts: Collection[_Part], days: DateSpan) -> list[tuple[BlockerReading, BlockerFact]]:
