@@ -34,8 +34,12 @@ from board.reports.matrix_page import matrix_page
 from board.reports.overdue_page import past_deadline
 from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
+from board.tasks.adoption_page import adopt
 from board.tasks.task_lists import entity_tasks, my_tasks, tasks
 from board.tasks.task_page import task, task_act, task_comment, task_owner, task_support
+from board.tasks.template_editor import draft_restore, draft_task, template_draft
+from board.tasks.template_import import template_import
+from board.tasks.template_page import task_template, template_export
 from board.tasks.templates_page import task_templates
 from board.web import health
 
@@ -73,6 +77,16 @@ urlpatterns = [
     path("tasks/", tasks, name="tasks"),
     path("tasks/mine/", my_tasks, name="my_tasks"),
     path("tasks/templates/", task_templates, name="task_templates"),
+    path("tasks/templates/adopt/", adopt, name="adopt_tasks"),
+    path("tasks/templates/<str:code>/<slug:kind>/", task_template, name="task_template"),
+    path("tasks/templates/<str:code>/<slug:kind>/export/", template_export, name="template_export"),
+    path("tasks/templates/<str:code>/<slug:kind>/import/", template_import, name="template_import"),
+    path("tasks/templates/<str:code>/<slug:kind>/draft/", template_draft, name="template_draft"),
+    path(
+        "tasks/templates/<str:code>/<slug:kind>/draft/<int:pk>/restore/", draft_restore, name="restore_draft"
+    ),
+    path("tasks/templates/<str:code>/<slug:kind>/draft/task/", draft_task, name="add_draft_task"),
+    path("tasks/templates/<str:code>/<slug:kind>/draft/task/<slug:task>/", draft_task, name="draft_task"),
     path("tasks/<uuid:uid>/", task, name="task"),
     path("tasks/<uuid:uid>/act/", task_act, name="task_act"),
     path("tasks/<uuid:uid>/owner/", task_owner, name="task_owner"),

@@ -74,6 +74,7 @@ class Verb(TextChoices):
     TASK_COMMENTED = "task.commented", "Task commented on"
     TASK_SUPPORT_ADDED = "task.support_added", "Support added to a task"
     TASKS_ADOPTED = "tasks.adopted", "Close tasks adopted"
+    TASK_DRAFT_CHANGED = "task_template.draft_changed", "Draft of a task template changed"
     TASK_TEMPLATE_PUBLISHED = "task_template.published", "Task template published"
     TASK_ROLE_GIVEN = "task_role.given", "Role of close tasks given"
     TASK_DEPUTY_SET = "task_deputy.set", "Deputy for tasks set"

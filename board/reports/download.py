@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from io import SEEK_END
 from tempfile import TemporaryFile
 from typing import IO
+from zoneinfo import ZoneInfo
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -85,12 +86,20 @@ def csv_named(request: HttpRequest, name: str, lines: Iterable[str]) -> HttpResp
 def xlsx_file(
     request: HttpRequest, board_request: BoardRequest, what: str, sheets: Sequence[Worksheet]
 ) -> HttpResponse:
-    """Sheets as a workbook to download."""
+    """Sheets as a workbook of the month to download."""
+    name = _file_name(board_request, what, "xlsx")
+    return xlsx_named(request, name, sheets, board_request.reader.zone, board_request.now)
+
+
+def xlsx_named(
+    request: HttpRequest, name: str, sheets: Sequence[Worksheet], zone: ZoneInfo, made_at: datetime
+) -> HttpResponse:
+    """Sheets as a workbook of a name to download, made at a moment."""
 
     def write(file: IO[bytes]) -> None:
-        write_workbook(file, sheets, board_request.reader.zone, board_request.now)
+        write_workbook(file, sheets, zone, made_at)
 
-    return _file_response(request, _file_name(board_request, what, "xlsx"), CONTENT_TYPE, write)
+    return _file_response(request, name, CONTENT_TYPE, write)
 
 
 def _file_name(board_request: BoardRequest, what: str, ending: str) -> str:

@@ -32,6 +32,7 @@ from closing.close_tasks.task_templates import (
     Reach,
     TaskLevel,
     TaskLink,
+    TaskSpec,
 )
 
 ERPS = {
@@ -42,11 +43,13 @@ ERPS = {
     "NetSuite": "netsuite",
     "Xero": "xero",
 }
-_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _WHOLE = re.compile(r"([+-]?[0-9]{1,4})(\.0+)?", re.ASCII)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(:[0-9]{2})?", re.ASCII)
 # Some spreadsheets ignore what cannot be seen before a sign; apostrophes of our own stay apart from those typed.
 _FORMULA = re.compile(r"'*[^\w\x21-\x7e]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+LONGEST_CODE = 40
+LONGEST_AREA = 60
 _SECONDS_A_DAY = 24 * 60 * 60
 _REACHES = {Reach.PARTNERS: "of partners", Reach.ALL: "of all"}
 _YES, _NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"", "no", "n", "false", "0", "none"})
@@ -63,9 +66,16 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
+def guarded_twice(text: str) -> str:
+    """A text for a cell that is no formula: `unguarded` gives it back although it looks guarded already."""
+    return guarded(text) if text.startswith("'") else text
+
+
 def parse_code(text: str) -> str:
-    """A task's code: small letters, digits and hyphens, at most 60."""
+    """A task's code: small letters, digits and hyphens, at most 40."""
     if not _CODE.fullmatch(text):
+        if len(text) > LONGEST_CODE:
+            raise ValueError(f"a code has at most {LONGEST_CODE} characters, not {len(text)}")
         raise ValueError(f'write a code with small letters, digits and hyphens, like "ap-post", not "{text}"')
     return text
 
@@ -97,8 +107,11 @@ def seconds_after_midnight(at: time | None) -> int:
 
 
 def parse_areas(text: str) -> tuple[str, ...]:
-    """Areas by their short or full names, others as they are written."""
-    return tuple(AREAS.get(part, part) for part in _parts(text))
+    """Areas by their short or full names, others as they are written, at most 60 letters each."""
+    areas = tuple(AREAS.get(part, part) for part in _parts(text))
+    if too_long := next((area for area in areas if len(area) > LONGEST_AREA), ""):
+        raise ValueError(f"an area has at most {LONGEST_AREA} letters, not {len(too_long)}")
+    return areas
 
 
 def parse_level(text: str) -> TaskLevel:
@@ -230,6 +243,22 @@ def stored_check(text: str) -> ErpCheck:
 def check_cell(check: ErpCheck) -> str:
     """An ERP check as `stored_check` reads it."""
     return ", ".join([*(each.part or each.kind for each in check.work), *check.states, *check.not_understood])
+
+
+def own_cells(task: TaskSpec) -> dict[str, str]:
+    """The cells of a task in the columns that the Microsoft workspace does not have."""
+    return {
+        "DependsOn": depends_on_cell(task.depends_on),
+        "Code": task.code,
+        "Level": task.level.value,
+        "Erp": erp_cell(task.erp),
+        "AppliesIf": applies_if_cell(task.applies_if),
+        "DayKind": offset_cells(task.due)[1],
+        "ErpCheck": check_cell(task.check),
+        "SignOff": "yes" if task.sign_off else "",
+        "ReviewerRole": task.reviewer_role,
+        "Hint": task.hint,
+    }
 
 
 def parse_yes(text: str) -> bool:

@@ -7,12 +7,10 @@ import io
 
 from closing.close_tasks.task_templates import TemplateVersion
 from closing.close_tasks.template_cells import (
-    applies_if_cell,
-    check_cell,
-    depends_on_cell,
-    erp_cell,
     guarded,
+    guarded_twice,
     offset_cells,
+    own_cells,
     seconds_after_midnight,
 )
 from closing.close_tasks.template_rows import COLUMNS, WORKSPACE_COLUMNS
@@ -21,6 +19,25 @@ from closing.close_tasks.template_rows import COLUMNS, WORKSPACE_COLUMNS
 def template_table(template: TemplateVersion) -> list[list[str]]:
     """A template as a header and rows of `COLUMNS`, which `templates_of_rows` reads back unchanged."""
     return [list(COLUMNS), *(_cells(template, line) for line in range(len(template.tasks)))]
+
+
+def sheet_rows(template: TemplateVersion) -> list[list[str | int]]:
+    """The rows of `template_table` for a workbook, where text is text: numbers of lines and days are numbers."""
+    numbers = {COLUMNS.index(name) for name in ("LineNumber", "TargetDaysFromProjectComplete")}
+    return [
+        [int(text) if column in numbers else guarded_twice(text) for column, text in enumerate(cells)]
+        for cells in template_table(template)[1:]
+    ]
+
+
+def workspace_csv(template: TemplateVersion) -> str:
+    """The text of a CSV file of `workspace_records`, guarded as `template_csv`."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(WORKSPACE_COLUMNS)
+    for record in workspace_records(template):
+        writer.writerow([guarded(value) if isinstance(value, str) else value for value in record.values()])
+    return out.getvalue()
 
 
 def template_csv(template: TemplateVersion) -> str:
@@ -53,7 +70,7 @@ def workspace_records(template: TemplateVersion) -> list[dict[str, object]]:
 
 def _cells(template: TemplateVersion, line: int) -> list[str]:
     task = template.tasks[line]
-    days, day_kind, at = offset_cells(task.due)
+    days, _, at = offset_cells(task.due)
     cells = {
         "Template": template.name,
         "LineNumber": str(line + 1),
@@ -64,15 +81,6 @@ def _cells(template: TemplateVersion, line: int) -> list[str]:
         "DueTime": at,
         "TaskLink": task.link.target if task.link else "",
         "TaskLinkType": task.link.kind if task.link else "",
-        "DependsOn": depends_on_cell(task.depends_on),
-        "Code": task.code,
-        "Level": task.level,
-        "Erp": erp_cell(task.erp),
-        "AppliesIf": applies_if_cell(task.applies_if),
-        "DayKind": day_kind,
-        "ErpCheck": check_cell(task.check),
-        "SignOff": "yes" if task.sign_off else "",
-        "ReviewerRole": task.reviewer_role,
-        "Hint": task.hint,
+        **own_cells(task),
     }
     return [cells.get(name, "") for name in COLUMNS]

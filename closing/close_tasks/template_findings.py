@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import time
 
+from closing.close_tasks.due_offsets import offset_label
 from closing.close_tasks.task_templates import AppliesIf, Reach, TaskLevel, TaskSpec, TemplateSet
 
 
@@ -22,11 +24,60 @@ def mistakes(templates: TemplateSet) -> list[str]:
     return list(found)
 
 
+def due_before_prerequisite(templates: TemplateSet) -> list[str]:
+    """Sentences about tasks that are due before what they wait for on any calendar, so that all are late.
+
+    Offsets in working days are compared, the time of day between tasks of one entity; calendar days are not.
+    """
+    found: dict[str, None] = {}
+    rows = templates.rows(year_end=True)
+    for task in (row.spec for row in rows.values()):
+        for each in task.depends_on:
+            row = rows.get(each.code)
+            if row is not None and _is_before(task, row.spec, same_day_counts=each.reach is Reach.SAME):
+                found[
+                    f"{task.code} is due {offset_label(task.due)}, before {each.code}, which it waits for"
+                    f" and which is due {offset_label(row.spec.due)}"
+                ] = None
+    return list(found)
+
+
+def doubts(templates: TemplateSet, held_roles: Collection[str]) -> list[str]:
+    """Sentences about rows that work but need somebody: no role, a role that nobody has, one role twice."""
+    found: dict[str, None] = {}
+    for row in templates.rows(year_end=True).values():
+        task = row.spec
+        if not task.owner_role:
+            found[f"{task.code} has no role: its tasks belong to nobody until somebody takes them over"] = (
+                None
+            )
+        elif task.sign_off and task.owner_role == task.reviewer_role:
+            found[
+                f"{task.code} is done and signed off by the role {task.owner_role}: it takes two people"
+            ] = None
+        for role in (task.owner_role, task.reviewer_role if task.sign_off else ""):
+            if role and role not in held_roles:
+                found[f"Nobody has the role {role}: give it to somebody"] = None
+    return list(found)
+
+
+def _is_before(task: TaskSpec, other: TaskSpec, *, same_day_counts: bool) -> bool:
+    if task.due.calendar_days or other.due.calendar_days:
+        return False
+    if task.due.days != other.due.days:
+        return task.due.days < other.due.days
+    end = time.max
+    same_holder = same_day_counts and task.level is other.level
+    return same_holder and (task.due.at or end) < (other.due.at or end)
+
+
 def _mistakes_of(task: TaskSpec, rows: Mapping[str, TaskSpec], templates: TemplateSet) -> Iterable[str]:
     if task.level is TaskLevel.GROUP and (task.erp.only or task.erp.excluded):
         yield f"{task.code} is a task of the group, which has no ERP: leave the ERP blank"
     if task.level is TaskLevel.GROUP and task.applies_if != AppliesIf(groups=task.applies_if.groups):
         yield f'{task.code} is a task of the group, which has no profile: it applies to all groups, or "group ..."'
+    if task.sign_off and not task.reviewer_role:
+        yield f"{task.code} is signed off by a second person: give the role that signs it off"
     for each in task.depends_on:
         other = rows.get(each.code) or templates.row_anywhere(each.code)
         if other is None:

@@ -10,10 +10,12 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from closing.close_tasks.task_templates import AppliesIf, TaskSpec, TemplateKind, TemplateVersion
 from closing.close_tasks.template_cells import (
+    own_cells,
     parse_applies_if,
     parse_areas,
     parse_check,
@@ -26,6 +28,7 @@ from closing.close_tasks.template_cells import (
     parse_yes,
     unguarded,
 )
+from closing.tables import FileTable, RefusedCell
 
 WORKSPACE_COLUMNS = (
     "Template",
@@ -55,15 +58,20 @@ COLUMNS = (*WORKSPACE_COLUMNS, *OWN_COLUMNS)
 _REQUIRED = ("Task", "TargetDaysFromProjectComplete")
 _BY_FOLDED_NAME = {name.casefold(): name for name in COLUMNS}
 MOST_ROWS = 500
-_LONGEST = {"Task": 200, "Hint": 400, "TaskLink": 500, "ClosingRole": 80, "ReviewerRole": 80}
+_TIME_AS_TEXT = "write the time as text like 12:00, in a cell that is formatted as text"
+_LONGEST = {"Template": 100, "Task": 200, "Hint": 400, "TaskLink": 500, "ClosingRole": 80, "ReviewerRole": 80}
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """A row of a file or of a workspace: its line for messages, and its cells by the names of `COLUMNS`."""
+    """A row of a file or of a workspace: its line for messages, and its cells by the names of `COLUMNS`.
+
+    `refused` has the sentence of each cell whose value the reader of the file does not take.
+    """
 
     line: int
     cells: Mapping[str, str]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def cell(self, column: str) -> str:
         """The text of a column without surrounding spaces; "" where there is none."""
@@ -114,21 +122,35 @@ def rows_of_csv(text: str) -> list[ImportRow]:
 
 def rows_of_table(table: Sequence[Sequence[object]]) -> list[ImportRow]:
     """The rows of a sheet whose first row names the columns; empty rows are left out. Raises as `rows_of_csv`."""
-    header = [_column(str(name or "")) for name in (table[0] if table else ())]
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise ValueError(f"the first row names no column {' and no column '.join(missing)}")
-    repeated = sorted({name for name in header if name and header.count(name) > 1})
-    if repeated:
-        raise ValueError(f"the first row names the column {repeated[0]} more than once")
-    if len(table) - 1 > MOST_ROWS:
-        raise ValueError(f"a template has at most {MOST_ROWS} rows, not {len(table) - 1}")
-    rows = []
-    for line, values in enumerate(table[1:], start=2):
-        cells = {name: _text(value) for name, value in zip(header, values, strict=False) if name}
-        if any(cell.strip() for cell in cells.values()):
-            rows.append(ImportRow(line, cells))
-    return rows
+    return _rows_of_lines(list(enumerate(table, start=1)))
+
+
+def rows_of_file(table: FileTable) -> list[ImportRow]:
+    """The rows of a table that a person sent. Raises as `rows_of_csv`, and the error of a file that is unreadable."""
+    return _rows_of_lines(
+        [(row.line, row.cells) for row in islice(table.rows, MOST_ROWS + 2)]  # one too many says so
+    )
+
+
+def has_own_columns(rows: Iterable[ImportRow]) -> bool:
+    """Whether the file has any column that the Microsoft workspace does not have."""
+    return any(name in OWN_COLUMNS for row in rows for name in row.cells)
+
+
+def keep_own_columns(rows: Iterable[ImportRow], template: TemplateVersion) -> list[ImportRow]:
+    """Rows of the Microsoft workspace with what it does not know, from the template's only task of the same title."""
+    by_title: dict[str, list[TaskSpec]] = {}
+    for task in template.tasks:
+        by_title.setdefault(task.title.casefold(), []).append(task)
+    kept = []
+    for row in rows:
+        known = by_title.get(row.cell("Task").casefold(), [])
+        if len(known) == 1:
+            applies_if = replace(known[0].applies_if, entities=frozenset())
+            own = own_cells(replace(known[0], applies_if=applies_if))
+            row = replace(row, cells={**own, **row.cells})  # noqa: PLW2901
+        kept.append(row)
+    return kept
 
 
 def rows_of_workspace(records: Iterable[Mapping[str, object]]) -> list[ImportRow]:
@@ -168,13 +190,13 @@ def templates_of_rows(
     ]
 
 
-def _template_of_rows(
-    name: str,
+def read_tasks(
     rows: Sequence[ImportRow],
-    other_codes: frozenset[str],
-    allowed_hosts: Collection[str] | None,
-    entity_codes: Mapping[str, str] | None,
-) -> ImportedTemplate:
+    *,
+    allowed_hosts: Collection[str] | None = None,
+    entity_codes: Mapping[str, str] | None = None,
+) -> tuple[list[tuple[int, TaskSpec]], list[RowProblem]]:
+    """The tasks of rows with their lines, and the problems of the others; what a task waits for is not looked up."""
     read: list[tuple[int, TaskSpec]] = []
     problems: list[RowProblem] = []
     given = {row.cell("Code") for row in rows}
@@ -191,6 +213,41 @@ def _template_of_rows(
         if task is not None:
             used.add(task.code)
             read.append((row.line, task))
+    return read, problems
+
+
+def _rows_of_lines(lines: Sequence[tuple[int, Sequence[object]]]) -> list[ImportRow]:
+    header = [_column(str(name or "")) for name in (lines[0][1] if lines else ())]
+    missing = [name for name in _REQUIRED if name not in header]
+    if missing:
+        raise ValueError(f"the first row names no column {' and no column '.join(missing)}")
+    repeated = sorted({name for name in header if name and header.count(name) > 1})
+    if repeated:
+        raise ValueError(f"the first row names the column {repeated[0]} more than once")
+    if len(lines) - 1 > MOST_ROWS:
+        raise ValueError(f"a template has at most {MOST_ROWS} rows, not {len(lines) - 1} or more")
+    rows = []
+    for line, values in lines[1:]:
+        named = [(name, value) for name, value in zip(header, values, strict=False) if name]
+        refused = {
+            name: _TIME_AS_TEXT if name == "DueTime" else value.words
+            for name, value in named
+            if isinstance(value, RefusedCell)
+        }
+        cells = {name: "" if name in refused else _text(value) for name, value in named}
+        if refused or any(cell.strip() for cell in cells.values()):
+            rows.append(ImportRow(line, cells, refused))
+    return rows
+
+
+def _template_of_rows(
+    name: str,
+    rows: Sequence[ImportRow],
+    other_codes: frozenset[str],
+    allowed_hosts: Collection[str] | None,
+    entity_codes: Mapping[str, str] | None,
+) -> ImportedTemplate:
+    read, problems = read_tasks(rows, allowed_hosts=allowed_hosts, entity_codes=entity_codes)
     while True:  # a row that goes may be what another waits for
         codes = {task.code for _, task in read} | other_codes
         refused = _waits_for_nothing(read, codes) or _waits_for_itself(read)
@@ -218,10 +275,12 @@ class _RowReader:
     def task(self, code: str) -> TaskSpec | None:
         """The row as a task; None with problems."""
         cell = self.row.cell
+        for column, words in self.row.refused.items():
+            self._refuse(column, words)
         for column, longest in _LONGEST.items():
             if len(cell(column)) > longest:
                 self._refuse(column, f"at most {longest} characters, not {len(cell(column))}")
-        if not cell("Task"):
+        if not cell("Task") and "Task" not in self.row.refused:
             self._refuse("Task", "write what is to be done")
         try:
             column = "Code"
@@ -240,10 +299,13 @@ class _RowReader:
             check = parse_check(cell(column))
             column = "SignOff"
             sign_off = parse_yes(cell(column))
+            column = "Area"
+            areas = parse_areas(cell(column))
             column = "TaskLink"
             link = parse_link(cell("TaskLinkType"), cell(column), self.allowed_hosts)
         except ValueError as error:
-            self._refuse(column, str(error))
+            if column not in self.row.refused:
+                self._refuse(column, str(error))
             return None
         if self.problems:
             return None
@@ -251,7 +313,7 @@ class _RowReader:
             code=code,
             title=cell("Task"),
             due=due,
-            areas=parse_areas(cell("Area")),
+            areas=areas,
             level=level,
             erp=erp,
             applies_if=applies_if,
@@ -305,7 +367,7 @@ def _waits_for_itself(read: Sequence[tuple[int, TaskSpec]]) -> list[RowProblem]:
 
 def _code_of_title(title: str, taken: Collection[str]) -> str:
     """A code made of a title, so that a task has the same code in another template; numbered if it is taken."""
-    stem = re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:50].strip("-") or "task"
+    stem = re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:36].strip("-") or "task"
     code, number = stem, 2
     while code in taken:
         code, number = f"{stem}-{number}", number + 1

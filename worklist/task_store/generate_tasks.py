@@ -11,32 +11,28 @@ from typing import Any
 from django.db import transaction
 
 from closing.calendar.days import DateSpan
-from closing.calendar.deadlines import WorkdayRule
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import is_quarter_end, is_year_end, month_end
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
 from closing.close_tasks.due_offsets import generated_from
 from closing.close_tasks.generation import (
     ClosePeriod,
-    ClosingEntity,
     ClosingGroup,
     TaskDraft,
     tasks_for_entity,
     tasks_for_group,
 )
-from closing.close_tasks.task_templates import PROFILE_FLAGS
 from closing.facts.readings import PeriodType
 from entities.calendars import work_calendars
-from entities.models import LegalEntity, ancestor_paths
+from entities.models import Group, LegalEntity, ancestor_paths
 from periods.board_cache.change_feed import nudge_after_commit
 from periods.expected_periods import is_expected
 from periods.models import FiscalPeriod
-from periods.policies import effective_policies
-from worklist.models import CloseTask, ProfileVersion, TaskAdoption
+from worklist.models import CloseTask, TaskAdoption
+from worklist.task_store.closing_entities import closing_entities
 from worklist.task_store.role_holders import TaskRoleHolders, role_holders
 from worklist.task_store.task_rows import new_task
 from worklist.task_store.templates_store import PublishedSet, published_templates
-from worklist.weighing_policies import profile_of
 
 _LOOK_BACK = timedelta(days=31)  # a close that ended longer ago is over: adoption makes no tasks for it
 _LOOK_AHEAD = timedelta(days=45)  # more than 10 working days, with a long holiday
@@ -69,11 +65,16 @@ def generate_tasks(as_of: datetime) -> GeneratedTasks:
     )
 
 
-def members_of_adoptions() -> dict[int, int]:
-    """The entities that have close tasks, with the group whose tasks they wait for: the nearest that has any."""
+def members_of_adoptions(also: Group | None = None) -> dict[int, int]:
+    """The entities that have close tasks, with the group whose tasks they wait for: the nearest that has any.
+
+    `also` is a group that counts as one with tasks although it has none.
+    """
     by_path = {
         path: group_id for group_id, path in TaskAdoption.objects.values_list("group_id", "group__path")
     }
+    if also is not None:
+        by_path[also.path] = also.pk
     found = {}
     for entity_id, path in LegalEntity.objects.order_by("code").values_list("pk", "group__path"):
         nearest = next((by_path[above] for above in reversed(ancestor_paths(path)) if above in by_path), None)
@@ -123,18 +124,10 @@ class _Run:
         self.adoption, self.as_of = adoption, as_of
         self.published: PublishedSet = published_templates(adoption.group_id)
         self.holders: TaskRoleHolders = role_holders()
-        years = range(as_of.year - 1, as_of.year + 3)
         entities = {period.entity_id: period.entity for period in periods}
         ids = {entity.calendar_id for entity in entities.values()} | {adoption.calendar_id}
-        self.calendars = work_calendars(ids, years)
-        self.policies = effective_policies([(pk, entity.group.path) for pk, entity in entities.items()])
-        newest = (
-            ProfileVersion.objects.filter(entity__in=entities)
-            .order_by("entity_id", "-set_at")
-            .distinct("entity_id")
-        )
-        self.profiles: Mapping[int, Any] = dict(newest.values_list("entity_id", "body"))
-        self.group_codes = _group_codes(entities.values())
+        self.calendars = work_calendars(ids, range(as_of.year - 1, as_of.year + 3))
+        self.entities = closing_entities(entities.values(), adoption.group.code, self.calendars)
         ends = LegalEntity.objects.filter(pk__in=members).values_list("year_end_month", flat=True)
         self.year_end_month = Counter(ends).most_common(1)[0][0] if ends else 12
 
@@ -158,7 +151,7 @@ class _Run:
                 is_quarter_end(month, entity.year_end_month),
                 is_year_end(month, entity.year_end_month),
             )
-            drafts = tasks_for_entity(self.published.templates, self._closing_entity(entity), close)
+            drafts = tasks_for_entity(self.published.templates, self.entities[entity.pk], close)
             where = {"entity": entity, "period": period, "month": month}
             found += self._rows(drafts, where, entity.group.path, entity.pk)
         return found
@@ -206,22 +199,6 @@ class _Run:
         except CalendarUncovered:
             return local_date(self.as_of, zone_named(zone)) >= span.last - _UNCOVERED
 
-    def _closing_entity(self, entity: LegalEntity) -> ClosingEntity:
-        profile = profile_of(self.profiles.get(entity.pk))
-        rule = self.policies[entity.pk].rule
-        return ClosingEntity(
-            code=entity.code,
-            name=entity.name,
-            erp=entity.connection.kind if entity.connection else "",
-            calendar=self.calendars[entity.calendar_id],
-            zone=entity.zone,
-            role=profile.role.value,
-            has=frozenset(flag for flag in PROFILE_FLAGS if getattr(profile, flag)),
-            groups=self.group_codes[entity.group.path],
-            close_group=self.adoption.group.code,
-            first_is=rule.first_is if isinstance(rule, WorkdayRule) else 1,
-        )
-
     def _rows(
         self, drafts: Iterable[TaskDraft], where: Mapping[str, Any], path: str, entity_id: int | None
     ) -> list[tuple[CloseTask, TaskDraft]]:
@@ -239,12 +216,6 @@ class _Run:
             )
             for position, draft in enumerate(drafts)
         ]
-
-
-def _group_codes(entities: Iterable[LegalEntity]) -> dict[str, tuple[str, ...]]:
-    """The codes of the groups on the way to each entity, the nearest first; a path is made of codes."""
-    paths = {entity.group.path for entity in entities}
-    return {path: tuple(reversed(path.strip("/").split("/"))) for path in paths}
 
 
 def _is_active(entity: LegalEntity, span: DateSpan) -> bool:

@@ -17,7 +17,7 @@ from worklist.task_store.generate_tasks import members_of_adoptions
 from worklist.task_store.task_rows import record_of
 
 _OF_WHOM = ("entity__group", "group")
-_OTHERS = "another entity"  # in the place of a name that a reader may not see
+OTHERS = "another entity"  # in the place of a name that a reader may not see
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def index_of(tasks: Iterable[CloseTask], groups: CloseGroups, reader: Person | N
         ids = [task.pk for task in tasks]
         seen = set(CloseTask.objects.visible_to(reader).filter(pk__in=ids).values_list("pk", flat=True))
         records = [
-            record if task.pk in seen else replace(record, holder_name=_OTHERS)
+            record if task.pk in seen else replace(record, holder_name=OTHERS)
             for task, record in zip(tasks, records, strict=True)
         ]
     return TaskIndex(

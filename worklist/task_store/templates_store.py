@@ -12,7 +12,7 @@ from django.db import transaction
 
 from closing.close_tasks.task_templates import TemplateKind, TemplateSet, TemplateVersion
 from closing.close_tasks.template_export import template_csv
-from closing.close_tasks.template_findings import mistakes
+from closing.close_tasks.template_findings import due_before_prerequisite, mistakes
 from closing.close_tasks.template_rows import rows_of_csv, templates_of_rows
 from entities.audit_trail import Verb, group_object, record_act
 from entities.models import Group, Person, WorkCalendar
@@ -103,11 +103,11 @@ def publish_templates(
 
     Raises TemplatesRefused where no period end could work with them.
     """
-    found = mistakes(templates)
+    found = [*mistakes(templates), *due_before_prerequisite(templates)]
     if found:
         raise TemplatesRefused("; ".join(found))
     TaskAdoption.objects.select_for_update().get(group=group)  # one publication at a time
-    newest = _newest_rows(group.pk)
+    newest = newest_rows(group.pk)
     published = []
     for template in (templates.month, templates.quarter, templates.year):
         if template is None:
@@ -138,7 +138,7 @@ def publish_templates(
 
 def published_templates(group_id: int) -> PublishedSet:
     """The newest templates of a group that has tasks; raises KeyError where it has none for a month."""
-    rows = _newest_rows(group_id)
+    rows = newest_rows(group_id)
     read = _read_set(tuple((row.kind, row.version, row.name, row.rows) for row in rows.values()))
     return PublishedSet(read, rows)
 
@@ -155,8 +155,14 @@ def _read_set(rows: tuple[tuple[str, int, str, str], ...]) -> TemplateSet:
     )
 
 
-def _newest_rows(group_id: int) -> dict[TemplateKind, TaskTemplate]:
-    rows = TaskTemplate.objects.filter(group=group_id).order_by("kind", "-version").distinct("kind")
+def newest_rows(group_id: int) -> dict[TemplateKind, TaskTemplate]:
+    """The newest version of each template of a group; one query."""
+    rows = (
+        TaskTemplate.objects.filter(group=group_id)
+        .select_related("published_by")
+        .order_by("kind", "-version")
+        .distinct("kind")
+    )
     return {TemplateKind(row.kind): row for row in rows}
 
 

@@ -51,3 +51,9 @@ def owner_client(anna: Person) -> Client:
 def reviewer_client(anna: Person) -> Client:
     """Rita's browser."""
     return signed_in(Person.objects.get(name="Rita Reviewer"))
+
+
+@pytest.fixture
+def admin_client(anna: Person) -> Client:
+    """The browser of Ada, who administers the whole group."""
+    return signed_in(person("Ada Admin", role="administrator"))

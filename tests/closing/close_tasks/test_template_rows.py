@@ -166,6 +166,8 @@ def test_a_file_that_is_no_template_is_refused(text: str, words: str) -> None:
     [
         ({"Task": ""}, "Task", "write what is to be done"),
         ({"Task": "x" * 201}, "Task", "at most 200 characters, not 201"),
+        ({"Code": "a" * 41}, "Code", "a code has at most 40 characters, not 41"),
+        ({"Area": "a" * 61}, "Area", "an area has at most 60 letters, not 61"),
         ({"Code": "A B"}, "Code", 'write a code with small letters, digits and hyphens, like "ap-post", not "A B"'),
         (
             {"TargetDaysFromProjectComplete": "soon"},
