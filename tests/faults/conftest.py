@@ -84,6 +84,14 @@ def twenty_companies_sim(running_twenty: Running) -> Running:
     return running_twenty
 
 
+@pytest.fixture(scope="module", params=["finops", "business_central"])
+def work_sim(request: pytest.FixtureRequest) -> Iterator[tuple[str, Running]]:
+    """Eight companies of one kind of ERP stand on today's date."""
+    scenario = {"finops": "fleet:8", "business_central": "fleet-bc:8"}[request.param]
+    with running(scenario, clock=timezone.now().replace(microsecond=0)) as simulator:
+        yield request.param, simulator
+
+
 @pytest.fixture
 def command_sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """Commands and tasks find a simulator that plays the worked example from 1 June on."""

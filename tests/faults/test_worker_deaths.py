@@ -6,12 +6,10 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.db import connection as database
 from django.utils import timezone
@@ -22,6 +20,7 @@ from connectors.sync import LEASE
 from periods.recording.attempts import abandon_expired, begin_attempt
 from simulator.run import Running
 from tests.closeboard.processes import poll_until
+from tests.faults.held_recording import held, nobody_records
 from tests.faults.stack import ForkServer, Workers, end_group, in_group
 from tests.faults.sync_helpers import (
     FULL,
@@ -175,48 +174,6 @@ POINTS = {
     "after the attempt ended": "AFTER UPDATE ON periods_syncattempt",
     "at commit": "AFTER INSERT ON periods_statechange DEFERRABLE INITIALLY DEFERRED",
 }
-_LOCK = 20_261_120
-
-
-@contextmanager
-def held(url: str, point: str) -> Iterator[Callable[[], bool]]:
-    """Hold every recording at a point until the block ends; yields a condition: somebody waits there."""
-    with psycopg.connect(url, autocommit=True) as session:
-        session.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        session.execute(
-            f"CREATE FUNCTION hold_here() RETURNS trigger LANGUAGE plpgsql AS"
-            f" 'BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NEW; END'"
-        )
-        event = POINTS[point]
-        kind = "CONSTRAINT TRIGGER" if "DEFERRED" in event else "TRIGGER"
-        # An UPDATE of attempts may be another's, who marks them abandoned.
-        each = (
-            "FOR EACH ROW WHEN (OLD.outcome = 'running' AND NEW.outcome = 'ok')"
-            if "UPDATE ON periods_syncattempt" in event
-            else "FOR EACH ROW"
-        )
-        session.execute(f"CREATE {kind} hold {event} {each} EXECUTE FUNCTION hold_here()")
-
-        def waits() -> bool:
-            found = session.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted",
-                [_LOCK],
-            ).fetchone()
-            return bool(found and found[0])
-
-        yield waits
-        session.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
-        session.execute("DROP FUNCTION hold_here CASCADE")
-
-
-def nobody_records(url: str) -> bool:
-    """True once the database has ended the session that the killed process held."""
-    with psycopg.connect(url) as session:
-        found = session.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
-            " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND query !~ 'array_agg'"
-        ).fetchone()
-    return bool(found and found[0] == 0)
 
 
 @pytest.mark.timeout(180)
@@ -236,7 +193,7 @@ def test_b1_kills_at_every_point_of_the_recording(
             assert states(fleet) == {SHOWN[other]}
             fleet.turn(state)
             new_words(fleet, turn)  # never seen before, so that every step has something to write
-            with held(live_database, point) as waits:
+            with held(live_database, POINTS[point]) as waits:
                 age_attempts(INTERVAL)
                 look_until(waits, 30, f"the recording stands {point}")
                 kill_child(worker)
