@@ -135,8 +135,8 @@ def test_the_preview_warns_of_a_holiday_of_the_owner_and_of_calendars_out_of_ste
     anna: Person, owner_client: Client
 ) -> None:
     Habits.objects.create(person=anna, calendar=WorkCalendar.objects.get(code="ENGLAND"))
-    for code in ("NLDT","USRT","UKRT",""):
-        for m in range(1,13):
+    for code in ("NLDT", "USRT", "UKRT", ""):
+        for m in range(1, 13):
             html = page(owner_client, "task_template", *MONTH, query=f"?month=2026-{m:02}&entity={code}")
             print(code, m, re.findall(r'<small class="error">(.*?)</small>', html)[:3])
     assert 0
