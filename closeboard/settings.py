@@ -63,6 +63,14 @@ ROW_ANNOTATIONS = [
     "worklist.task_annotation.TaskAnnotation",
     "alerts.routing.silence_annotation.SilenceAnnotation",
 ]
+# What a group file holds besides groups, entities, policies and people (periods.group_file.added_sections).
+GROUP_FILE_SECTIONS = [
+    "worklist.group_file.profile_section.PROFILE",
+    "worklist.group_file.blockers_section.BLOCKERS",
+    "worklist.group_file.task_people_section.TASK_ROLES",
+    "worklist.group_file.task_people_section.ABSENCES",
+    "worklist.group_file.tasks_section.TASKS",
+]
 # The kinds of channel, by the word that rows store; destinations are listed in this order.
 CHANNEL_KINDS = {
     "email": "alerts.channels.email.channel.EMAIL",

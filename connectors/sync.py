@@ -161,6 +161,7 @@ def settings_for(connection: Connection, budget: timedelta) -> SourceSettings:
         client_id=connection.client_id,
         secret=connection.secret,
         environment=connection.environment,
+        journal_templates=tuple(connection.journal_templates),
         allowed_hosts=settings.ERP_ALLOWED_HOSTS,
         budget_seconds=budget.total_seconds(),
     )

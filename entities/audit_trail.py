@@ -31,6 +31,7 @@ class Verb(TextChoices):
     ENTITY_CHANGED = "entity.changed", "Entity changed"
     DEPUTY_SET = "entity.deputy_set", "Deputy set"
     PROFILE_SET = "entity.profile_set", "Profile set"
+    BLOCKER_POLICY_PUBLISHED = "blocker_policy.published", "Policy of unfinished work published"
     POLICY_PUBLISHED = "policy.published", "Deadline policy published"
     DEADLINE_AGREED = "deadline.agreed", "Date agreed"
     MONTH_SET = "period.month_set", "Reporting month set"

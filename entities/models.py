@@ -128,7 +128,10 @@ class CalendarDay(models.Model):
 
 
 class Connection(models.Model):
-    """One ERP environment that we read: its address and credentials, how often, and how old a reading may grow."""
+    """One ERP environment that we read: its address and credentials, how often, and how old a reading may grow.
+
+    `journal_templates` are those of Business Central whose unposted lines are counted; none: its default one.
+    """
 
     # Sealed secrets are bound to it.
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -139,6 +142,7 @@ class Connection(models.Model):
     tenant = models.CharField(max_length=100)
     environment = models.CharField(max_length=100, blank=True)
     client_id = models.CharField(max_length=100)
+    journal_templates = ArrayField(models.CharField(max_length=10), default=list, db_default=[])
     sealed_secret = models.BinaryField(default=b"")
     interval_seconds = models.PositiveIntegerField(default=300)
     stale_after_seconds = models.PositiveIntegerField(default=900)

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
 
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.blocker_policy import BlockerPolicy, KindTracking
-from closing.blockers.entity_profile import EntityProfile, EntityRole
+from closing.blockers.entity_profile import EntityProfile, EntityRole, ProfileFeature
+from closing.blockers.intercompany import IntercompanyTolerance
+from entities.audit_trail import Verb, entity_object, group_object, record_act
+from entities.models import Group, LegalEntity, Person
+from worklist.models import BlockerPolicyVersion, ProfileVersion
 
 _DEFAULT = BlockerPolicy()
 _KINDS, _WORDS = frozenset(BlockerKind), frozenset(KindTracking)
+_LATER = timedelta(microseconds=1)  # of two versions at one moment the later one counts
 _PROFILE_FIELDS = frozenset(item.name for item in fields(EntityProfile))
+FEATURE_NAMES: Mapping[ProfileFeature, str] = {
+    feature: "VAT" if feature is ProfileFeature.VAT else feature.value.replace("_", " ")
+    for feature in ProfileFeature
+}
 
 
 def profile_of(body: Mapping[str, Any] | None) -> EntityProfile:
@@ -30,6 +44,20 @@ def profile_of(body: Mapping[str, Any] | None) -> EntityProfile:
 def profile_body(profile: EntityProfile) -> dict[str, Any]:
     """The stored form of a profile."""
     return {**asdict(profile), "role": profile.role.value}
+
+
+def profile_choices(profile: EntityProfile | None) -> dict[str, str]:
+    """A profile as people read it: its role, and what the entity has; empty while none was collected."""
+    if profile is None:
+        return {}
+    has = [name for feature, name in FEATURE_NAMES.items() if profile.has(feature)]
+    return {"role": profile.role.value, "has": ", ".join(has) or "nothing"}
+
+
+def collected_profile(entity: LegalEntity) -> EntityProfile | None:
+    """The profile of an entity as it was last set; None while nobody has set one."""
+    newest = ProfileVersion.objects.filter(entity=entity).order_by("-set_at").first()
+    return None if newest is None else profile_of(newest.body)
 
 
 def combined_policy(bodies: Iterable[Mapping[str, Any]]) -> BlockerPolicy:
@@ -55,5 +83,70 @@ def combined_policy(bodies: Iterable[Mapping[str, Any]]) -> BlockerPolicy:
             | {BlockerKind(kind) for kind, word in words.items() if word not in _WORDS},
             unposted_warn_above=body.get("unposted_warn_above", policy.unposted_warn_above),
             accruals_warn_above=body.get("accruals_warn_above", policy.accruals_warn_above),
+            tolerance=tolerance_of(body["tolerance"]) if "tolerance" in body else policy.tolerance,
         )
     return policy
+
+
+def tolerance_of(body: Mapping[str, str]) -> IntercompanyTolerance:
+    """The tolerance that a version stores: its amounts and its share as text."""
+    return IntercompanyTolerance(**{name: Decimal(text) for name, text in body.items()})
+
+
+def tolerance_body(tolerance: IntercompanyTolerance) -> dict[str, str]:
+    """The stored form of a tolerance."""
+    return {
+        "least": f"{tolerance.least:.2f}",
+        "share": f"{tolerance.share.normalize():f}",
+        "most": f"{tolerance.most:.2f}",
+    }
+
+
+def policy_words(body: Mapping[str, Any]) -> dict[str, str]:
+    """The stored choices of a policy as people read them, each by its key."""
+    words = {
+        key: str(body[key]).replace("_", " ")
+        for key in ("unposted_warn_above", "accruals_warn_above", "inventory_close_needed")
+        if key in body
+    }
+    if "tolerance" in body:
+        tolerance = tolerance_of(body["tolerance"])
+        percent = f"{(tolerance.share * 100).normalize():f} %"
+        words["tolerance"] = f"{percent}, from {tolerance.least} to {tolerance.most}"
+    return words | {kind: word.replace("_", " ") for kind, word in body.get("tracking", {}).items()}
+
+
+def stated_policy(where: Group | LegalEntity) -> dict[str, Any] | None:
+    """The choices that a group or an entity makes itself, as they are stored; None while it never made any."""
+    scope = {"group": where} if isinstance(where, Group) else {"entity": where}
+    newest = BlockerPolicyVersion.objects.filter(**scope).order_by("-set_at").first()
+    return None if newest is None else newest.body
+
+
+@transaction.atomic
+def publish_blocker_policy(
+    where: Group | LegalEntity, body: Mapping[str, Any], at: datetime, *, by: Person | None = None
+) -> BlockerPolicyVersion | None:
+    """Publish the choices of a group or an entity as a new version; None, and nothing is written, if none differs.
+
+    `body` has `unposted_warn_above`, `accruals_warn_above`, `inventory_close_needed`, `tolerance` and `tracking` as
+    `combined_policy` reads them; what it leaves out comes from the policy above.
+    """
+    before = stated_policy(where)
+    combined_policy([body])  # refuses words that are not known
+    if (before or {}) == body:
+        return None
+    scope = {"group": where} if isinstance(where, Group) else {"entity": where}
+    newest = BlockerPolicyVersion.objects.filter(**scope).aggregate(at=Max("set_at"))["at"]
+    at = at if newest is None else max(at, newest + _LATER)
+    row = BlockerPolicyVersion.objects.create(**scope, body=dict(body), set_at=at, set_by=by)
+    words, old = policy_words(body), policy_words(before or {})
+    record_act(
+        Verb.BLOCKER_POLICY_PUBLISHED,
+        group_object(where) if isinstance(where, Group) else entity_object(where),
+        at=at,
+        by=by,
+        before={key: old.get(key, "inherited") for key in {*words, *old}},
+        after={key: words.get(key, "inherited") for key in {*words, *old}},
+    )
+    return row

@@ -85,6 +85,7 @@ class NativePeriodFacts(ABC):
     stored_kind: ClassVar[str]  # in JSON
     options: ClassVar[Options] = frozenset()  # the fields of policies that concern the kind
     environment_example: ClassVar[str] = ""  # for a kind whose connections name an environment
+    most_journal_templates: ClassVar[int] = 0  # that a connection may name, to count their unposted lines
     rules: ClassVar[Mapping[str, str]] = {}  # each rule in a sentence
     flags: ClassVar[Mapping[str, str]] = {}  # the flags that a page explains, each in a sentence
     # The ERP does not list such a period. A kind that lists some and not others stores it, as false or true (E16).

@@ -49,6 +49,8 @@ class PostingWindowFacts(NativePeriodFacts):
     to_or: str = ""
 
     environment_example: ClassVar[str] = "production"
+    # With the companion's lines and both payments the six requests of a turn (08-blockers-and-tasks 11).
+    most_journal_templates: ClassVar[int] = 3
     rules: ClassVar[Mapping[str, str]] = {
         "BC-1": "Posting is allowed only after the period: Closed.",
         "BC-2": "Posting is allowed only before the period, which has not ended: Not started.",

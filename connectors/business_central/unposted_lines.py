@@ -12,6 +12,7 @@ from typing import Any
 
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart
+from closing.facts.business_central_facts import PostingWindowFacts
 from connectors.business_central.api_groups import COMPANION
 from connectors.business_central.company_work import CompanyWork, decoded
 from connectors.odata.lists import (
@@ -31,7 +32,7 @@ LINES: PartKey = (BlockerKind.UNPOSTED_JOURNALS, "")
 RECURRING: PartKey = (BlockerKind.RECURRING_DUE, "")
 ALL_LINES = "unpostedJournalLines"
 USUAL_TEMPLATES = ("GENERAL",)
-MOST_TEMPLATES = 3  # with the companion's lines and both payments the six requests of a turn (chapter 11)
+MOST_TEMPLATES = PostingWindowFacts.most_journal_templates
 PAYMENTS: Mapping[PartKey, tuple[str, str]] = {
     (BlockerKind.UNPOSTED_DOCUMENTS, DocumentPart.CUSTOMER_PAYMENTS): (
         "customerPaymentJournals",

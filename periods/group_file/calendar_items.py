@@ -13,8 +13,8 @@ from entities.calendars import DayByHand, place_calendar, place_of, stored_calen
 from entities.holiday_library import SATURDAY_AND_SUNDAY, Place, categories_of, subdivision_names, weekend_of
 from entities.models import CalendarDay, WorkCalendar
 from infra.audit.recording import AuditedObject
-from periods.group_file.checking import FileEntry
 from periods.group_file.diff import FieldChange, FieldValue, GroupFileDiff, set_fields, weekend_phrase
+from periods.group_file.file_entries import FileEntry
 from periods.group_file.shape import CalendarItem
 
 _EXAMPLE = 5  # the working day whose date is compared

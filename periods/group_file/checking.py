@@ -2,69 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import date
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordRefused
-from pydantic import BaseModel, ValidationError
 
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.months import month_end
 from closing.facts.base import FACT_KINDS
 from entities.calendars import holiday_category_problem, holiday_region_problem
-from entities.models import Connection, Group, LegalEntity, Person, WorkCalendar
+from entities.models import WorkCalendar
 from periods.group_file import shape
+from periods.group_file.added_sections import AddedEntries, added_keys, added_sections, take_added
 from periods.group_file.by_hand_items import month_problem, period_ends
-from periods.group_file.diff import FieldValue
+from periods.group_file.file_entries import (
+    ExistingRows,
+    FileEntry,
+    KnownNames,
+    check_duplicates,
+    entries_of,
+    raw_sections,
+)
 from periods.group_file.policy_items import (
-    PolicyOwner,
     policy_code,
     policy_owner,
     policy_version_fields,
 )
-from periods.group_file.spellings import did_you_mean
-from periods.group_file.tree import NodePath, YamlTree
-from periods.models import AgreedDate, DeadlinePolicy
+from periods.group_file.tree import YamlTree
 
-_I = TypeVar("_I", bound=shape.GroupFileItem)
 A_YEAR = 366
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry(Generic[_I]):
-    """One well-formed item of the file, with its path in the file."""
-
-    item: _I
-    path: NodePath
-    tree: YamlTree
-
-    def has_key(self, key: str) -> bool:
-        """Whether the item has this key in the file."""
-        return key in self.item.model_fields_set
-
-    def given(self, *keys: str) -> list[FieldValue]:
-        """The values of those of these keys that the item has, for attributes of the same names."""
-        return [FieldValue(key, key, getattr(self.item, key)) for key in keys if self.has_key(key)]
-
-    def refuse(self, words: str, *keys: str | int) -> None:
-        """Add a problem of the item, or of what stands under these of its keys."""
-        self.tree.add_problem((*self.path, *keys), words)
-
-
-@dataclass(frozen=True, slots=True)
-class ExistingRows:
-    """Rows by code, name or e-mail; policies by owner; the newest agreed date by entity code and month."""
-
-    groups: dict[str, Group]
-    calendars: dict[str, WorkCalendar]
-    connections: dict[str, Connection]
-    people: dict[str, Person]
-    entities: dict[str, LegalEntity]
-    policies: dict[PolicyOwner, DeadlinePolicy]
-    agreed: dict[tuple[str, date], AgreedDate]
 
 
 @dataclass(slots=True)
@@ -79,22 +46,26 @@ class CheckedFile:
     policies: list[FileEntry[shape.PolicyItem]]
     agreed_dates: list[FileEntry[shape.AgreedDateItem]]
     reporting_months: list[FileEntry[shape.ReportingMonthItem]]
+    added: list[AddedEntries] = field(default_factory=list)
 
 
 def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[str, str]) -> CheckedFile:
     """Check the items of a file; problems are added to the tree, so look there before using the items."""
-    raw = _sections(tree)
+    own = [section.name for section in fields(CheckedFile) if section.name != "added"]
+    raw = raw_sections(tree, [*own, *(section.key for section in added_sections() if not section.within)])
+    added, more = take_added(tree, raw), added_keys()
     checked = CheckedFile(
-        groups=_entries(tree, raw["groups"], shape.GroupItem),
-        calendars=_entries(tree, raw["calendars"], shape.CalendarItem),
-        connections=_entries(tree, raw["connections"], shape.ConnectionItem),
-        people=_entries(tree, raw["people"], shape.PersonItem),
-        entities=_entries(tree, raw["entities"], shape.EntityItem),
-        policies=_entries(tree, raw["policies"], shape.PolicyItem),
-        agreed_dates=_entries(tree, raw["agreed_dates"], shape.AgreedDateItem),
-        reporting_months=_entries(tree, raw["reporting_months"], shape.ReportingMonthItem),
+        groups=entries_of(tree, raw["groups"], shape.GroupItem, more_keys=more.get("groups", ())),
+        calendars=entries_of(tree, raw["calendars"], shape.CalendarItem),
+        connections=entries_of(tree, raw["connections"], shape.ConnectionItem),
+        people=entries_of(tree, raw["people"], shape.PersonItem, more_keys=more.get("people", ())),
+        entities=entries_of(tree, raw["entities"], shape.EntityItem, more_keys=more.get("entities", ())),
+        policies=entries_of(tree, raw["policies"], shape.PolicyItem),
+        agreed_dates=entries_of(tree, raw["agreed_dates"], shape.AgreedDateItem),
+        reporting_months=entries_of(tree, raw["reporting_months"], shape.ReportingMonthItem),
+        added=added,
     )
-    names = _Names(raw, existing)
+    names = KnownNames(raw, existing)
     _check_groups(checked, names)
     _check_calendars(checked, existing)
     _check_connections(checked, existing, environ)
@@ -103,128 +74,13 @@ def check_group_file(tree: YamlTree, existing: ExistingRows, environ: Mapping[st
     _check_policies(checked, existing, names)
     _check_agreed_dates(checked, names)
     _check_reporting_months(checked, names)
+    for section in added:
+        section.section.writer.check(section.entries, names, existing)
     return checked
 
 
-RawItems = list[tuple[NodePath, Any]]
-
-
-def _sections(tree: YamlTree) -> dict[str, RawItems]:
-    """The raw items of each section; nested groups stand beside the others."""
-    raw: dict[str, RawItems] = {section.name: [] for section in fields(CheckedFile)}
-    if tree.root is None:
-        return raw
-    if not isinstance(tree.root, dict):
-        tree.add_problem((), f"the file must consist of sections: {', '.join(raw)}")
-        return raw
-    for section, items in tree.root.items():
-        if section not in raw:
-            hint = did_you_mean(section, raw) or f"the sections are {', '.join(raw)}"
-            tree.add_problem((section,), f"there is no section `{section}`; {hint}")
-        elif isinstance(items, list):
-            raw[section] += [((section, index), item) for index, item in enumerate(items)]
-        elif items is not None:
-            tree.add_problem((section,), f"`{section}` must be a list: each item begins with a dash")
-    raw["groups"] = list(_flat(tree, raw["groups"], None))
-    return raw
-
-
-def _flat(tree: YamlTree, items: RawItems, parent: Any) -> Iterator[tuple[NodePath, Any]]:
-    """Groups and the groups nested in them; a nested group gets the outer one as its parent."""
-    for path, item in items:
-        if not isinstance(item, dict):
-            yield path, item
-            continue
-        own = {key: value for key, value in item.items() if key != "groups"}
-        if parent is not None:
-            if "parent" in own:
-                tree.add_problem(
-                    (*path, "parent"), f"this group stands below {parent} already; leave `parent` out"
-                )
-            own["parent"] = parent
-        yield path, own
-        below = item.get("groups")
-        if isinstance(below, list):
-            children = [((*path, "groups", index), child) for index, child in enumerate(below)]
-            yield from _flat(tree, children, item.get("code"))
-        elif below is not None:
-            tree.add_problem((*path, "groups"), "`groups` must be a list: each item begins with a dash")
-
-
-def _entries(tree: YamlTree, raw: RawItems, model: type[_I]) -> list[FileEntry[_I]]:
-    entries = []
-    for path, item in raw:
-        if not isinstance(item, dict):
-            tree.add_problem(path, "this must be a set of `key: value` lines")
-            continue
-        try:
-            entries.append(FileEntry(model.model_validate(item), path, tree))
-        except ValidationError as invalid:
-            for error in invalid.errors(include_url=False, include_input=False):
-                problem_path = (*path, *error["loc"])
-                tree.add_problem(problem_path, _error_text(error["type"], error["loc"], error["msg"], model))
-    return entries
-
-
-def _error_text(kind: str, loc: NodePath, message: str, model: type[BaseModel]) -> str:
-    """Our text of a pydantic error; only our own readers quote the value, and never a secret."""
-    for part in loc[:-1]:
-        inner = getattr(model.model_fields[part].annotation, "__args__", ()) if isinstance(part, str) else ()
-        model = next((arg for arg in inner if isinstance(arg, type) and issubclass(arg, BaseModel)), model)
-    key = f"`{loc[-1]}`" if isinstance(loc[-1], str) else "this item"
-    if kind == "missing":
-        return f"{key} is missing"
-    if kind == "extra_forbidden":
-        hint = (
-            did_you_mean(str(loc[-1]), model.model_fields) or f"allowed are {', '.join(model.model_fields)}"
-        )
-        return f"{key} is not a key here; {hint}"
-    if kind == "list_type":
-        return f"{key} must be a list"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{key} must be a set of `key: value` lines"
-    return f"{key}: {message.removeprefix('Value error, ')}"
-
-
-class _Names:
-    """The names that may be referred to: those in the database and those in the file, well formed or not."""
-
-    def __init__(self, raw: dict[str, RawItems], existing: ExistingRows) -> None:
-        def in_file(section: str, key: str) -> set[str]:
-            return {str(item[key]) for _, item in raw[section] if isinstance(item, dict) and item.get(key)}
-
-        self.names: dict[str, set[str]] = {
-            "group": in_file("groups", "code") | set(existing.groups),
-            "calendar": in_file("calendars", "code") | set(existing.calendars),
-            "connection": in_file("connections", "name") | set(existing.connections),
-            "person": {email.lower() for email in in_file("people", "email")} | set(existing.people),
-            "entity": in_file("entities", "code") | set(existing.entities),
-        }
-
-    def require(self, entry: FileEntry[Any], *keys: str, kind: str = "") -> None:
-        """Add a problem for each of these keys that names nothing; without a `kind` the key says of which kind."""
-        for key in keys:
-            name, known = getattr(entry.item, key), self.names[kind or key]
-            if name is not None and name not in known:
-                hint = did_you_mean(name, known)
-                entry.refuse(f"there is no {kind or key} {name}" + (f"; {hint}" if hint else ""), key)
-
-
-def _check_duplicates(entries: list[FileEntry[_I]], kind: str, name: Callable[[_I], str | None]) -> None:
-    """Add a problem for each item whose name an earlier item of the section has."""
-    first: dict[str, FileEntry[_I]] = {}
-    for entry in entries:
-        item_name = name(entry.item)
-        if item_name is None:
-            continue
-        earlier = first.setdefault(item_name, entry)
-        if earlier is not entry:
-            line = entry.tree.line(earlier.path)
-            entry.refuse(f"{kind} {item_name} is described twice, first on line {line}")
-
-
-def _check_groups(checked: CheckedFile, names: _Names) -> None:
-    _check_duplicates(checked.groups, "group", lambda item: item.code)
+def _check_groups(checked: CheckedFile, names: KnownNames) -> None:
+    check_duplicates(checked.groups, "group", lambda item: item.code)
     by_code = {entry.item.code: entry for entry in checked.groups}
     ordered: dict[str, FileEntry[shape.GroupItem]] = {}
     for entry in checked.groups:
@@ -242,7 +98,7 @@ def _check_groups(checked: CheckedFile, names: _Names) -> None:
 
 
 def _check_calendars(checked: CheckedFile, existing: ExistingRows) -> None:
-    _check_duplicates(checked.calendars, "calendar", lambda item: item.code)
+    check_duplicates(checked.calendars, "calendar", lambda item: item.code)
     for entry in checked.calendars:
         item = entry.item
         if why := holiday_region_problem(item.country, item.subdivision):
@@ -271,7 +127,7 @@ def _check_categories(entry: FileEntry[shape.CalendarItem], old: WorkCalendar | 
 
 
 def _check_connections(checked: CheckedFile, existing: ExistingRows, environ: Mapping[str, str]) -> None:
-    _check_duplicates(checked.connections, "connection", lambda item: item.name.lower())
+    check_duplicates(checked.connections, "connection", lambda item: item.name.lower())
     for entry in checked.connections:
         item, old = entry.item, existing.connections.get(entry.item.name)
         if item.secret and item.secret_env:
@@ -284,6 +140,7 @@ def _check_connections(checked: CheckedFile, existing: ExistingRows, environ: Ma
         facts = FACT_KINDS[item.kind]
         if facts.environment_example and not environment:
             entry.refuse(f"{facts.label} needs `environment`, for example {facts.environment_example}")
+        _check_journal_templates(entry)
         interval = old.interval_seconds if old and not entry.has_key("interval") else item.interval
         stale = old.stale_after_seconds if old and not entry.has_key("stale_after") else item.stale_after
         if not 5 <= interval <= 86_400:
@@ -292,8 +149,23 @@ def _check_connections(checked: CheckedFile, existing: ExistingRows, environ: Ma
             entry.refuse("`stale_after` must not be shorter than `interval`", "stale_after")
 
 
-def _check_people(checked: CheckedFile, names: _Names) -> None:
-    _check_duplicates(checked.people, "person", lambda item: item.email)
+def _check_journal_templates(entry: FileEntry[shape.ConnectionItem]) -> None:
+    names, facts = entry.item.journal_templates, FACT_KINDS[entry.item.kind]
+    most = facts.most_journal_templates
+    if names and not most:
+        entry.refuse(
+            f"{facts.label} has no journal templates; leave `journal_templates` out", "journal_templates"
+        )
+    elif len(names) > most:
+        words = f"`journal_templates`: at most {most} are read, {len(names)} are given"
+        entry.refuse(words, "journal_templates")
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            entry.refuse(f"journal template {name} stands here twice", "journal_templates", at)
+
+
+def _check_people(checked: CheckedFile, names: KnownNames) -> None:
+    check_duplicates(checked.people, "person", lambda item: item.email)
     for entry in checked.people:
         if entry.item.password:
             try:
@@ -307,8 +179,8 @@ def _check_people(checked: CheckedFile, names: _Names) -> None:
             names.require(role_entry, "group", "entity")
 
 
-def _check_entities(checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
-    _check_duplicates(checked.entities, "entity", lambda item: item.code)
+def _check_entities(checked: CheckedFile, existing: ExistingRows, names: KnownNames) -> None:
+    check_duplicates(checked.entities, "entity", lambda item: item.code)
     in_file = {entry.item.code for entry in checked.entities}
     held = {
         (row.connection.name, row.erp_id.lower()): code
@@ -336,9 +208,9 @@ def _check_entities(checked: CheckedFile, existing: ExistingRows, names: _Names)
                 entry.refuse(f"{erp_id} of connection {source} is entity {other} already", "erp_id")
 
 
-def _check_policies(checked: CheckedFile, existing: ExistingRows, names: _Names) -> None:
-    _check_duplicates(checked.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
-    _check_duplicates(checked.policies, "policy", lambda item: item.code)
+def _check_policies(checked: CheckedFile, existing: ExistingRows, names: KnownNames) -> None:
+    check_duplicates(checked.policies, "the policy of", lambda item: " ".join(policy_owner(item)))
+    check_duplicates(checked.policies, "policy", lambda item: item.code)
     taken = {row.code: owner for owner, row in existing.policies.items()}
     for entry in checked.policies:
         item = entry.item
@@ -358,11 +230,9 @@ def _check_policies(checked: CheckedFile, existing: ExistingRows, names: _Names)
                 entry.refuse("this policy is empty; give a rule or another setting")
 
 
-def _check_agreed_dates(checked: CheckedFile, names: _Names) -> None:
+def _check_agreed_dates(checked: CheckedFile, names: KnownNames) -> None:
     label = "the date agreed for"
-    _check_duplicates(
-        checked.agreed_dates, label, lambda item: f"{item.entity}, {month_and_year(item.month)}"
-    )
+    check_duplicates(checked.agreed_dates, label, lambda item: f"{item.entity}, {month_and_year(item.month)}")
     for entry in checked.agreed_dates:
         item = entry.item
         names.require(entry, "entity")
@@ -371,10 +241,10 @@ def _check_agreed_dates(checked: CheckedFile, names: _Names) -> None:
             entry.refuse(f"{item.due_on} is not within a year of {month}; is it mistyped?", "due_on")
 
 
-def _check_reporting_months(checked: CheckedFile, names: _Names) -> None:
+def _check_reporting_months(checked: CheckedFile, names: KnownNames) -> None:
     entries = checked.reporting_months
     label = "the month of the period of"
-    _check_duplicates(entries, label, lambda item: f"{item.entity} that ends on {item.period_ends}")
+    check_duplicates(entries, label, lambda item: f"{item.entity} that ends on {item.period_ends}")
     ends = period_ends({entry.item.entity for entry in entries})
     for entry in entries:
         names.require(entry, "entity")

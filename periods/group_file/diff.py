@@ -85,9 +85,21 @@ class GroupFileDiff:
         self, label: str, verb: Verb, target: AuditedObject, values: Mapping[str, Any], reason: str = ""
     ) -> None:
         """Count a new row with its values."""
+        self.add_line(label)
+        self.acts.append(Act(verb.value, target, self.as_of, after=values, reason=reason))
+
+    def add_line(self, label: str) -> None:
+        """Count a new row whose writer records the act itself."""
         self.added += 1
         self.lines.append(f"+ {label}")
-        self.acts.append(Act(verb.value, target, self.as_of, after=values, reason=reason))
+
+    def change_line(self, label: str, changes: Sequence[FieldChange]) -> None:
+        """Count an existing row with its changes, whose writer records the act itself; none: it is unchanged."""
+        if not changes:
+            self.unchanged += 1
+            return
+        self.changed += 1
+        self.lines += [f"~ {label}", *(f"    {change.line}" for change in changes)]
 
     def change(
         self,
@@ -98,11 +110,9 @@ class GroupFileDiff:
         reason: str = "",
     ) -> None:
         """Count an existing row with its changes; without any it counts as unchanged."""
+        self.change_line(label, changes)
         if not changes:
-            self.unchanged += 1
             return
-        self.changed += 1
-        self.lines += [f"~ {label}", *(f"    {change.line}" for change in changes)]
         before = {change.key: change.before for change in changes}
         after = {change.key: change.after for change in changes}
         self.acts.append(Act(verb.value, target, self.as_of, before=before, after=after, reason=reason))

@@ -27,7 +27,7 @@ from infra.secrets import SecretUnreadable
 from periods.deadline_setting import lock_deadlines, set_deadlines
 from periods.group_file.by_hand_items import DeadlinesInForce, write_months
 from periods.group_file.calendar_items import calendar_advice, write_calendar
-from periods.group_file.checking import CheckedFile, ExistingRows, FileEntry, check_group_file
+from periods.group_file.checking import CheckedFile, check_group_file
 from periods.group_file.diff import (
     FieldChange,
     FieldValue,
@@ -37,6 +37,7 @@ from periods.group_file.diff import (
     recorded_fields,
     set_fields,
 )
+from periods.group_file.file_entries import ExistingRows, FileEntry
 from periods.group_file.policy_items import (
     owner_of,
     policy_choices,
@@ -135,6 +136,8 @@ class _Loading:
             self._policy(policy)
         self._agreed_dates()
         write_months([entry.item for entry in self.file.reporting_months], self.rows.entities, self.diff)
+        for added in self.file.added:
+            added.section.writer.write(added.entries, self.rows, self.diff)
         if self.diff.has_changes:
             calendars = [self.rows.calendars[calendar.item.code] for calendar in self.file.calendars]
             self.diff.notes += calendar_advice(calendars, self.diff.as_of.date())
@@ -191,6 +194,7 @@ class _Loading:
         item, old = entry.item, self.rows.connections.get(entry.item.name)
         row = old or Connection(name=item.name)
         fields = entry.given("kind", "base_url", "tenant", "client_id", "authority", "paused", "environment")
+        fields += entry.given("journal_templates")
         fields += [
             FieldValue(key, f"{key}_seconds", getattr(item, key), format_duration)
             for key in ("interval", "stale_after")

@@ -99,7 +99,8 @@ def _seconds(text: str) -> int:
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _whole(text: str, low: int, high: int) -> int:
+def whole_number(text: str, low: int, high: int) -> int:
+    """The whole number that a text writes; raises ValueError for any other text."""
     if not re.fullmatch(r"\d{1,6}", text, re.ASCII) or not low <= int(text) <= high:
         raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
     return int(text)
@@ -120,18 +121,19 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
-def _one_of(text: str, words: Collection[str]) -> str:
+def one_of(text: str, words: Collection[str]) -> str:
+    """The text, which must be one of these words; raises ValueError for another."""
     if text not in words:
         raise ValueError(f"{text!r} is not one of {', '.join(words)}")
     return text
 
 
 def _weekday(text: str) -> int:
-    return WEEKDAYS.index(_one_of(text.lower(), WEEKDAYS))
+    return WEEKDAYS.index(one_of(text.lower(), WEEKDAYS))
 
 
 def _unit(text: str) -> str:
-    return LATENESS_UNITS[_one_of(text, LATENESS_UNITS)]
+    return LATENESS_UNITS[one_of(text, LATENESS_UNITS)]
 
 
 def parse_rule(text: str) -> tuple[str, int]:
@@ -161,36 +163,37 @@ def _parsed(value: object, read: Callable[[str], _T]) -> _T:
     return read(value)
 
 
-def _given(read: Callable[[str], _T]) -> BeforeValidator:
+def required(read: Callable[[str], _T]) -> BeforeValidator:
     """A validator of a required value."""
     return BeforeValidator(lambda value: _parsed(value, read))
 
 
-def _maybe(read: Callable[[str], _T], empty: str | None = None) -> BeforeValidator:
+def optional(read: Callable[[str], _T], empty: str | None = None) -> BeforeValidator:
     """A validator of an optional value; one that is left empty becomes `empty`."""
     return BeforeValidator(lambda value: empty if value is None or value == "" else _parsed(value, read))
 
 
-Code = Annotated[str, _given(_code)]
-Name = Annotated[str, _given(partial(_text, longest=200))]
-ShortText = Annotated[str, _given(partial(_text, longest=100))]
-LongText = Annotated[str, _given(partial(_text, longest=2000))]
-Reference = Annotated[str, _given(partial(_text, longest=254))]
-MaybeCode = Annotated[str | None, _maybe(_code)]
-MaybeName = Annotated[str, _maybe(partial(_text, longest=200), "")]
-MaybeShort = Annotated[str, _maybe(partial(_text, longest=100), "")]
-MaybeReference = Annotated[str | None, _maybe(partial(_text, longest=254))]
-MaybeEmail = Annotated[str | None, _maybe(_email)]
-MaybeCutOff = Annotated[time | None, _maybe(_cut_off)]
-MaybeDay = Annotated[date | None, _maybe(_day)]
-MaybeNumber = Annotated[int | None, _maybe(partial(_whole, low=0, high=99))]
-MaybeYesNo = Annotated[bool | None, _maybe(_yes_or_no)]
-Day = Annotated[date, _given(_day)]
-Month = Annotated[date, _given(_month)]
-MaybeMonth = Annotated[date | None, _maybe(_month)]
-Zone = Annotated[str, _given(_zone)]
-Seconds = Annotated[int, _given(_seconds)]
-WebAddress = Annotated[str, _given(_address)]
+Code = Annotated[str, required(_code)]
+Name = Annotated[str, required(partial(_text, longest=200))]
+ShortText = Annotated[str, required(partial(_text, longest=100))]
+LongText = Annotated[str, required(partial(_text, longest=2000))]
+Reference = Annotated[str, required(partial(_text, longest=254))]
+MaybeCode = Annotated[str | None, optional(_code)]
+MaybeName = Annotated[str, optional(partial(_text, longest=200), "")]
+MaybeShort = Annotated[str, optional(partial(_text, longest=100), "")]
+MaybeReference = Annotated[str | None, optional(partial(_text, longest=254))]
+MaybeEmail = Annotated[str | None, optional(_email)]
+MaybeCutOff = Annotated[time | None, optional(_cut_off)]
+MaybeDay = Annotated[date | None, optional(_day)]
+MaybeNumber = Annotated[int | None, optional(partial(whole_number, low=0, high=99))]
+MaybeYesNo = Annotated[bool | None, optional(_yes_or_no)]
+Day = Annotated[date, required(_day)]
+Month = Annotated[date, required(_month)]
+MaybeMonth = Annotated[date | None, optional(_month)]
+Zone = Annotated[str, required(_zone)]
+MaybeZone = Annotated[str | None, optional(_zone)]
+Seconds = Annotated[int, required(_seconds)]
+WebAddress = Annotated[str, required(_address)]
 
 
 class GroupFileItem(BaseModel):
@@ -213,17 +216,25 @@ class DayItem(GroupFileItem):
 class CalendarItem(GroupFileItem):
     code: Code
     name: Name
-    country: Annotated[str, _maybe(_country_of_holidays, "")] = ""
-    subdivision: Annotated[str, _maybe(partial(_text, longest=10), "")] = ""
-    weekend: list[Annotated[int, _given(_weekday)]] | None = None
-    holiday_categories: list[Annotated[str, _given(partial(_text, longest=40))]] | None = None
+    country: Annotated[str, optional(_country_of_holidays, "")] = ""
+    subdivision: Annotated[str, optional(partial(_text, longest=10), "")] = ""
+    weekend: list[Annotated[int, required(_weekday)]] | None = None
+    holiday_categories: list[Annotated[str, required(partial(_text, longest=40))]] | None = None
     days_off: list[DayItem] = []
     working_days: list[DayItem] = []
 
 
+def _journal_template(text: str) -> str:
+    if not re.fullmatch(r"\S(.{0,8}\S)?", text):
+        raise ValueError(
+            f"{text!r} is not the name of a journal template: at most 10 characters, such as GENERAL"
+        )
+    return text.upper()
+
+
 class ConnectionItem(GroupFileItem):
-    name: Annotated[str, _given(_connection_name)]
-    kind: Annotated[str, _given(partial(_one_of, words=FACT_KINDS))]
+    name: Annotated[str, required(_connection_name)]
+    kind: Annotated[str, required(partial(one_of, words=FACT_KINDS))]
     base_url: WebAddress
     tenant: ShortText
     client_id: ShortText
@@ -231,19 +242,20 @@ class ConnectionItem(GroupFileItem):
     environment: MaybeShort = ""
     secret: MaybeReference = None
     secret_env: MaybeShort = ""
+    journal_templates: list[Annotated[str, required(_journal_template)]] = []
     interval: Seconds = 300
     stale_after: Seconds = 900
-    paused: Annotated[bool, _given(_yes_or_no)] = False
+    paused: Annotated[bool, required(_yes_or_no)] = False
 
 
 class RoleItem(GroupFileItem):
-    role: Annotated[str, _given(partial(_one_of, words=Membership.Role.values))]
+    role: Annotated[str, required(partial(one_of, words=Membership.Role.values))]
     group: MaybeReference = None
     entity: MaybeReference = None
 
 
 class PersonItem(GroupFileItem):
-    email: Annotated[str, _given(_email)]
+    email: Annotated[str, required(_email)]
     name: Name
     zone: Zone = "Europe/London"
     password: MaybeReference = None
@@ -253,7 +265,7 @@ class PersonItem(GroupFileItem):
 class EntityItem(GroupFileItem):
     code: Code
     name: Name
-    country: Annotated[str, _given(_country)]
+    country: Annotated[str, required(_country)]
     zone: Zone
     group: Reference
     calendar: Reference
@@ -263,7 +275,7 @@ class EntityItem(GroupFileItem):
     erp_id: MaybeShort = ""
     active_from: MaybeDay = None
     active_to: MaybeDay = None
-    year_end_month: Annotated[int, _given(partial(_whole, low=1, high=12))] = 12
+    year_end_month: Annotated[int, required(partial(whole_number, low=1, high=12))] = 12
 
 
 class PolicyItem(GroupFileItem):
@@ -273,16 +285,16 @@ class PolicyItem(GroupFileItem):
     entity: MaybeReference = None
     code: MaybeCode = None
     name: MaybeName = ""
-    rule: Annotated[tuple[str, int] | None, _maybe(parse_rule)] = None
+    rule: Annotated[tuple[str, int] | None, optional(parse_rule)] = None
     working_day: MaybeNumber = None
     calendar_days: MaybeNumber = None
     day_of_month: MaybeNumber = None
-    first_working_day_is: Annotated[int | None, _maybe(partial(_whole, low=0, high=1))] = None
+    first_working_day_is: Annotated[int | None, optional(partial(whole_number, low=0, high=1))] = None
     quarter_end: MaybeNumber = None
     year_end: MaybeNumber = None
     cut_off: MaybeCutOff = None
     alert_after_days: MaybeNumber = None
-    days: Annotated[str | None, _maybe(_unit)] = None
+    days: Annotated[str | None, optional(_unit)] = None
     on_hold_counts_as_closed: MaybeYesNo = None
     ledger_restricted_means_on_hold: MaybeYesNo = None
     overdue_reason_required: MaybeYesNo = None

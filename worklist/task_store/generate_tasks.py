@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from closing.calendar.days import DateSpan
+from closing.calendar.days import DateSpan, counts_for
 from closing.calendar.instants import local_date, zone_named
 from closing.calendar.months import is_quarter_end, is_year_end, month_end
 from closing.calendar.workdays import CalendarUncovered, WorkdayCalendar
@@ -139,9 +139,9 @@ class _Run:
             span = DateSpan(period.first_day, period.last_day)
             if is_expected(period.erp_key) and entity.connection_id is not None:
                 continue  # the ERP has yet to name its days
-            if not _is_active(entity, span) or not self._begun(
-                span, self.calendars[entity.calendar_id], entity.zone
-            ):
+            if not counts_for(span.last, entity.active_from, entity.active_to):
+                continue
+            if not self._begun(span, self.calendars[entity.calendar_id], entity.zone):
                 continue
             month = period.reporting_month
             close = ClosePeriod(
@@ -218,7 +218,7 @@ class _Run:
         ]
 
 
-def _is_active(entity: LegalEntity, span: DateSpan) -> bool:
-    return (entity.active_from is None or entity.active_from <= span.last) and (
-        entity.active_to is None or entity.active_to >= span.last
-    )
+def _group_codes(entities: Iterable[LegalEntity]) -> dict[str, tuple[str, ...]]:
+    """The codes of the groups on the way to each entity, the nearest first; a path is made of codes."""
+    paths = {entity.group.path for entity in entities}
+    return {path: tuple(reversed(path.strip("/").split("/"))) for path in paths}

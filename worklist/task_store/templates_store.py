@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from django.db import transaction
 
-from closing.close_tasks.task_templates import TemplateKind, TemplateSet, TemplateVersion
+from closing.close_tasks.task_templates import TaskSpec, TemplateKind, TemplateSet, TemplateVersion
 from closing.close_tasks.template_export import template_csv
 from closing.close_tasks.template_findings import due_before_prerequisite, mistakes
 from closing.close_tasks.template_rows import rows_of_csv, templates_of_rows
@@ -37,17 +37,60 @@ class PublishedSet:
         return next(row for row in self.rows.values() if row.name == name)
 
 
-def standard_templates() -> TemplateSet:
-    """The templates that ship with the program, as version 1."""
+@dataclass(frozen=True, slots=True)
+class AdoptionChoices:
+    """The calendar and zone of a group's own tasks, the number of the first working day, and the first month."""
+
+    calendar: WorkCalendar
+    zone: str
+    first_is: int = 1
+    from_month: date | None = None
+
+    def words(self) -> dict[str, str]:
+        """The choices as people read them, each by its key in the group file."""
+        return {
+            "calendar": self.calendar.code,
+            "zone": self.zone,
+            "first_working_day_is": str(self.first_is),
+            "from_month": f"{self.from_month:%Y-%m}" if self.from_month is not None else "nothing",
+        }
+
+
+def adoption_choices(adoption: TaskAdoption) -> AdoptionChoices:
+    """The choices of a group that has tasks; `calendar` should be selected with it."""
+    return AdoptionChoices(adoption.calendar, adoption.zone, adoption.first_is, adoption.from_month)
+
+
+def standard_templates(kinds: Collection[TemplateKind] = tuple(TemplateKind)) -> TemplateSet:
+    """The templates that ship with the program, as version 1: the month's, and of the others those of these kinds.
+
+    A task that waits for one of a template left out does not wait for it.
+    """
     texts = {kind: (STANDARD_FOLDER / f"{kind}.csv").read_text(encoding="utf-8") for kind in TemplateKind}
     codes = [row.cell("Code") for text in texts.values() for row in rows_of_csv(text)]
     versions = {}
     for kind, text in texts.items():
         (read,) = templates_of_rows(rows_of_csv(text), default_name=f"Standard {kind}", other_codes=codes)
         versions[kind] = read.as_template(kind, 1)
-    return TemplateSet(
-        versions[TemplateKind.MONTH], versions[TemplateKind.QUARTER], versions[TemplateKind.YEAR]
+    chosen = {kind: versions[kind] for kind in TemplateKind if kind in {TemplateKind.MONTH, *kinds}}
+    there = {task.code for version in chosen.values() for task in version.tasks}
+    return template_set(
+        {
+            kind: replace(version, tasks=tuple(_waiting_within(task, there) for task in version.tasks))
+            for kind, version in chosen.items()
+        }
     )
+
+
+def template_set(versions: Mapping[TemplateKind, TemplateVersion]) -> TemplateSet:
+    """The set of these templates; raises KeyError without one for a month."""
+    month, others = versions[TemplateKind.MONTH], (TemplateKind.QUARTER, TemplateKind.YEAR)
+    return TemplateSet(month, *(versions.get(kind) for kind in others))
+
+
+def _waiting_within(task: TaskSpec, codes: Collection[str]) -> TaskSpec:
+    kept = tuple(each for each in task.depends_on if each.code in codes)
+    return task if len(kept) == len(task.depends_on) else replace(task, depends_on=kept)
 
 
 @transaction.atomic
@@ -93,6 +136,52 @@ def adopt_tasks(
         )
         publish_templates(group, templates or standard_templates(), at, by=by)
     return adoption
+
+
+@transaction.atomic
+def change_adoption(
+    adoption: TaskAdoption, choices: AdoptionChoices, at: datetime, *, by: Person | None = None
+) -> None:
+    """Change how a group has tasks; it holds for closes not yet generated. Equal choices write nothing."""
+    before = adoption_choices(adoption)
+    if before == choices:
+        return
+    adoption.calendar, adoption.zone = choices.calendar, choices.zone
+    adoption.first_is, adoption.from_month = choices.first_is, choices.from_month
+    adoption.save(update_fields=["calendar", "zone", "first_is", "from_month"])
+    record_act(
+        Verb.TASKS_ADOPTED,
+        group_object(adoption.group),
+        at=at,
+        by=by,
+        before=before.words(),
+        after=choices.words(),
+    )
+
+
+def publish_standard(
+    group: Group, kind: TemplateKind, at: datetime, *, by: Person | None = None
+) -> list[TaskTemplate]:
+    """Publish the standard template of a quarter or a year beside those of a group; raises TemplatesRefused.
+
+    Those of the group that are still the standard ones wait for the tasks of the new one, too.
+    """
+    held = _by_kind(published_templates(group.pk).templates)
+    before, after = _by_kind(standard_templates(held)), _by_kind(standard_templates([*held, kind]))
+    edited = {
+        name: version for name, version in held.items() if template_csv(version) != template_csv(before[name])
+    }
+    return publish_templates(group, template_set({**after, **edited}), at, by=by)
+
+
+def _by_kind(templates: TemplateSet) -> dict[TemplateKind, TemplateVersion]:
+    versions = (templates.month, templates.quarter, templates.year)
+    return {version.kind: version for version in versions if version is not None}
+
+
+def published_kinds(group: Group) -> frozenset[TemplateKind]:
+    """The kinds of period ends for which a group has templates."""
+    return frozenset(newest_rows(group.pk))
 
 
 @transaction.atomic
@@ -150,9 +239,7 @@ def _read_set(rows: tuple[tuple[str, int, str, str], ...]) -> TemplateSet:
     for word, version, name, text in rows:
         (read,) = templates_of_rows(rows_of_csv(text), default_name=name, other_codes=codes)
         versions[TemplateKind(word)] = read.as_template(TemplateKind(word), version)
-    return TemplateSet(
-        versions[TemplateKind.MONTH], versions.get(TemplateKind.QUARTER), versions.get(TemplateKind.YEAR)
-    )
+    return template_set(versions)
 
 
 def newest_rows(group_id: int) -> dict[TemplateKind, TaskTemplate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -13,10 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from closing.close_tasks.task_templates import TaskSpec, TemplateSet
 from entities.models import Connection, LegalEntity, WorkCalendar
 from infra.models import AuditEvent
+from periods.deadline_setting import set_deadlines
+from periods.models import PeriodDeadline
+from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
 from tests.periods.model_builders import LONG_AGO, top_group
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person, record, task_of
-from worklist.models import CloseTask, ProfileVersion, TaskTemplate
+from worklist.models import CloseTask, ProfileVersion, TaskAdoption, TaskTemplate
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.templates_store import (
     adopt_tasks,
@@ -66,6 +69,39 @@ def test_a_later_adoption_makes_the_tasks_of_the_close_that_runs(source: Connect
     assert not CloseTask.objects.exists()
     generate("2026-06-03 10:00")
     assert set(CloseTask.objects.values_list("month", flat=True)) == {MAY}
+
+
+@pytest.mark.parametrize(
+    ("column", "day", "counts"),
+    [
+        ("active_to", 31, True),
+        ("active_to", 30, False),
+        ("active_from", 31, True),
+        ("active_from", 32, False),
+    ],
+)
+def test_boards_deadlines_and_tasks_count_the_same_entities(
+    source: Connection, column: str, day: int, counts: bool
+) -> None:
+    """An entity has May to close if it is active on 31 May."""
+    entity = LegalEntity.objects.filter(code="NLDT")
+    entity.update(**{column: date(2026, 5, 1) + timedelta(days=day - 1)})
+    PeriodDeadline.objects.all().delete()
+    set_deadlines(None, utc("2026-06-01 07:00"))
+    adopt()
+    generate()
+    board = take_snapshot(LegalEntity.objects.all(), MAY, utc("2026-06-01 08:00"))
+    assert ("NLDT" in {row.code for row in board.rows}) is counts
+    assert ("open" in codes_of("NLDT")) is counts
+    deadlines = PeriodDeadline.objects.filter(period__entity__code="NLDT", period__reporting_month=MAY)
+    assert deadlines.exists() is counts
+
+
+def test_months_before_the_first_one_of_the_group_have_no_tasks(source: Connection) -> None:
+    adopt()
+    TaskAdoption.objects.update(from_month=date(2026, 6, 1))
+    generate("2026-06-20 08:00")
+    assert set(CloseTask.objects.values_list("month", flat=True)) == {date(2026, 6, 1)}
 
 
 def test_two_runs_make_one_set(source: Connection) -> None:
