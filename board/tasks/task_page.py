@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, Q, Value
 from django.db.models.functions import StrIndex
@@ -28,6 +27,7 @@ from closing.close_tasks.task_record import TaskVerb
 from entities.access import Role
 from entities.models import Membership, Person
 from worklist.models import CloseTask
+from worklist.task_store.link_hosts import link_hosts
 from worklist.task_store.task_acts_store import (
     TaskNotAllowed,
     act_on_task,
@@ -158,7 +158,7 @@ def task_support(request: HttpRequest, board_request: BoardRequest, uid: UUID) -
             form.cleaned_data["label"],
             form.cleaned_data["url"],
             board_request.now,
-            allowed_hosts=settings.ERP_ALLOWED_HOSTS or None,
+            allowed_hosts=link_hosts(),
         )
         return "The link is saved."
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 
 from entities.models import Connection, LegalEntity, Person
 from tests.board.page_client import signed_in
@@ -118,11 +119,15 @@ def test_my_tasks_are_grouped_and_marked_done_at_once(owner_client: Client, sour
     assert task_of("lease").status == "done"
 
 
-def test_comments_links_and_a_new_owner(owner_client: Client) -> None:
+def test_comments_links_and_a_new_owner(owner_client: Client, settings: Settings) -> None:
     uid, rita = task_of("rec").uid, Person.objects.get(name="Rita Reviewer")
     owner_client.post(reverse("task_comment", args=[uid]), {"text": "<b>two</b> are left"})
     bad = owner_client.post(reverse("task_support", args=[uid]), {"url": "javascript:alert(1)"})
     assert bad.status_code == 422
+    settings.ERP_ALLOWED_HOSTS = ()
+    foreign = owner_client.post(reverse("task_support", args=[uid]), {"url": "https://evil.example/"})
+    assert foreign.status_code == 422
+    assert "links to evil.example are not allowed" in foreign.content.decode()
     owner_client.post(reverse("task_owner", args=[uid]), {"owner": rita.email})
     html = page(owner_client, "task", uid, query="")
     assert "&lt;b&gt;two&lt;/b&gt; are left" in html
