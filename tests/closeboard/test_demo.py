@@ -48,8 +48,8 @@ class Demo:
         return self.process.wait(seconds)
 
 
-def board_of(port: int, person: str) -> str:
-    """What a person sees after signing in."""
+def board_of(port: int, person: str, *pages: str) -> str:
+    """What a person sees after signing in, and on further pages."""
     jar = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
@@ -63,8 +63,10 @@ def board_of(port: int, person: str) -> str:
         "username": f"{person}@{LOGIN_DOMAIN}",
         "password": LOGIN_PASSWORD,
     }
-    page: str = browser.open(login, urllib.parse.urlencode(said).encode(), timeout=20).read().decode()
-    return page
+    texts = [browser.open(login, urllib.parse.urlencode(said).encode(), timeout=20).read().decode()]
+    for path in pages:
+        texts.append(browser.open(f"http://localhost:{port}{path}", timeout=20).read().decode())
+    return "\n".join(texts)
 
 
 def changes_stored(state_folder: Path) -> int:
@@ -93,6 +95,11 @@ def test_from_the_first_start_to_an_accident(state_folder: Path) -> None:
     assert "Loading the demo group" in first.said.read_text()
     for person in ("finance", "owner", "administrator", "auditor"):
         assert "Meridian" in board_of(first.port, person)
+    seen = board_of(first.port, "finance", "/tasks/", "/tasks/mine/", "/entities/NLDT/tasks/")
+    assert "61 lines not posted" in seen  # in the way of EU DTC BV, whose people work on its close
+    for progress in ("UK Retail Ltd", "Meridian Group", "Post all open journals in every module"):
+        assert progress in seen
+    assert re.search(r"\b[1-9]\d* of \d\d\b", seen)
     stored = changes_stored(state_folder)
     assert stored > 0
     assert "all of them do." in prove_alerts(first, state_folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -15,16 +16,23 @@ from django.db.models import Max
 
 from alerts.evaluate.overdue import evaluate_overdue
 from closing.calendar.months import active_month, month_end, previous_month
+from closing.facts.base import PeriodState
+from connectors.registry import work_turns
 from connectors.sync import sync_connection
+from connectors.work_sync import sync_work
 from entities.audit_trail import Verb, person_object, record_act
 from entities.models import Connection, Person
 from infra.audit.recording import INSTALLATION
 from infra.ticks import database_clock
-from periods.models import ConnectionClock
+from periods.models import ConnectionClock, FiscalPeriod
+from worklist.models import TaskAdoption, TaskEvent
+from worklist.task_store.generate_tasks import generate_tasks
+from worklist.task_store.played_tasks import play_tasks
 
 GROUP_FILE = "demo/group.yaml"
 SUPERUSER = "administrator@meridian.example"  # of the whole installation: may read the mails it sends
 CLOSE_DAYS = 16  # days after a month's end on which the demo was "watching"; most closes fall among them
+TASKS_BEGIN = timedelta(days=9)  # before period end: within its last ten working days everywhere
 READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight there
 
 
@@ -66,6 +74,28 @@ class Command(BaseCommand):
             )
             self.stdout.flush()
         _set_clock(simulator, None)
+        self._read_work(connections, now)
+        if not TaskEvent.objects.exists():
+            self._play_tasks(now)
+
+    def _read_work(self, connections: Sequence[Connection], now: datetime) -> None:
+        """Read each turn of the unfinished work, so that the first board shows what is in the way."""
+        turns = work_turns()
+        for connection in connections:
+            for _ in range(turns.get(connection.kind, 0)):
+                sync_work(connection, now)
+        self.stdout.write("reading the unfinished work")
+
+    def _play_tasks(self, now: datetime) -> None:
+        """The tasks of the close that runs, from its last days on, as far as they would be by now."""
+        month = active_month(now.date())
+        begun = datetime.combine(month_end(month) - TASKS_BEGIN, READ_AT, tzinfo=UTC)
+        TaskAdoption.objects.update(adopted_at=begun, from_month=month)
+        made = generate_tasks(begun).tasks
+        closed = FiscalPeriod.objects.filter(reporting_month=month, state__in=[PeriodState.CLOSED.value])
+        acts = play_tasks(month, closed.values_list("pk", flat=True), now)
+        generate_tasks(now)
+        self.stdout.write(f"playing the close: {made} tasks, {acts} acts")
 
 
 def past_moments(now: datetime) -> list[datetime]:
