@@ -35,8 +35,11 @@ from board.reports.overdue_page import past_deadline
 from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
 from board.tasks.adoption_page import adopt
+from board.tasks.reopening_page import task_reopening
+from board.tasks.support_page import restore_support, support_file, withdraw_support
 from board.tasks.task_lists import entity_tasks, my_tasks, tasks
-from board.tasks.task_page import task, task_act, task_comment, task_owner, task_support
+from board.tasks.task_page import task
+from board.tasks.task_posts import task_act, task_comment, task_file, task_owner, task_support
 from board.tasks.template_editor import draft_restore, draft_task, template_draft
 from board.tasks.template_import import template_import
 from board.tasks.template_page import task_template, template_export
@@ -74,6 +77,7 @@ urlpatterns = [
     path("entities/<str:code>/remarks/", remark, name="remark"),
     path("entities/<str:code>/deputy/", deputy, name="deputy"),
     path("entities/<str:code>/tasks/", entity_tasks, name="entity_tasks"),
+    path("entities/<str:code>/tasks/reopening/", task_reopening, name="task_reopening"),
     path("tasks/", tasks, name="tasks"),
     path("tasks/mine/", my_tasks, name="my_tasks"),
     path("tasks/templates/", task_templates, name="task_templates"),
@@ -92,6 +96,10 @@ urlpatterns = [
     path("tasks/<uuid:uid>/owner/", task_owner, name="task_owner"),
     path("tasks/<uuid:uid>/comment/", task_comment, name="task_comment"),
     path("tasks/<uuid:uid>/support/", task_support, name="task_support"),
+    path("tasks/<uuid:uid>/file/", task_file, name="task_file"),
+    path("tasks/support/<uuid:uid>/", support_file, name="support_file"),
+    path("tasks/support/<uuid:uid>/withdraw/", withdraw_support, name="withdraw_support"),
+    path("tasks/support/<uuid:uid>/restore/", restore_support, name="restore_support"),
     path("wall/", wall, name="wall"),
     path("export/board.csv", exports.board_csv, name="export_board_csv"),
     path("export/board.xlsx", exports.board_xlsx, name="export_board_xlsx"),

@@ -95,6 +95,16 @@ class Environment(BaseSettings):
     keep_notices_years: int = Field(
         7, ge=1, le=100, description="how many years notices and their messages are kept, 1 to 100"
     )
+    task_link_hosts: str = Field(
+        "",
+        description="hosts that links of close tasks may lead to besides those of ERP_ALLOWED_HOSTS, with commas; "
+        "*.suffix allows the hosts below it",
+    )
+    media_root: str = Field(
+        "",
+        description="the folder of the files that support close tasks, which is backed up; the folder media of the "
+        "program without it",
+    )
 
 
 def read_environment() -> Environment:

@@ -35,6 +35,7 @@ ENCRYPTION_KEYS = env.encryption_keys
 ALLOWED_HOSTS = [host.strip() for host in env.allowed_hosts.split(",") if host.strip()]
 PUBLIC_BASE_URL = env.public_base_url.rstrip("/")
 ERP_ALLOWED_HOSTS = tuple(host.strip() for host in env.erp_allowed_hosts.split(",") if host.strip())
+TASK_LINK_HOSTS = host_list("task_link_hosts", env.task_link_hosts)
 ROOT_URLCONF = "closeboard.urls"
 ASGI_APPLICATION = "closeboard.asgi.application"
 
@@ -144,6 +145,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 # Not yet collected is fine.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+# Files that people upload; no address serves this folder, only views that check who asks.
+MEDIA_ROOT = Path(env.media_root) if env.media_root else BASE_DIR / "media"
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

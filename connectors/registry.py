@@ -10,7 +10,7 @@ from closing.facts.base import UnknownFactKind
 from connectors.business_central.links import business_central_link
 from connectors.business_central.source import BusinessCentralSource
 from connectors.business_central.work import CENTRAL_TURNS, BusinessCentralWorkSource
-from connectors.finops.links import finops_link
+from connectors.finops.links import finops_link, finops_work_link
 from connectors.finops.source import FinopsSource
 from connectors.finops.work import FINOPS_TURNS, FinopsWorkSource
 from connectors.ledger_source import LedgerSource, SourceSettings
@@ -82,3 +82,14 @@ def erp_link(connection: Connection | None, erp_id: str) -> str:
     if base.scheme != "https" or not base.hostname or base.username is not None:
         return ""
     return CONNECTORS[connection.kind].link(base, connection, erp_id)
+
+
+def erp_menu_link(connection: Connection | None, erp_id: str, menu_item: str) -> str:
+    """The URL of a menu item of the ERP in a company, or of the company where the ERP has no menu items.
+
+    "" if it is not known to be safe, as `erp_link`.
+    """
+    company = erp_link(connection, erp_id)
+    if connection is None or not company or connection.kind != "finops":
+        return company
+    return finops_work_link(connection.base_url, erp_id, menu_item) or ""

@@ -76,6 +76,8 @@ class Verb(TextChoices):
     TASK_SUPPORT_ADDED = "task.support_added", "Support added to a task"
     TASKS_ADOPTED = "tasks.adopted", "Close tasks adopted"
     TASK_DRAFT_CHANGED = "task_template.draft_changed", "Draft of a task template changed"
+    TASK_SUPPORT_WITHDRAWN = "task.support_withdrawn", "Support of a task withdrawn"
+    TASK_SUPPORT_RESTORED = "task.support_restored", "Support of a task restored"
     TASK_TEMPLATE_PUBLISHED = "task_template.published", "Task template published"
     TASK_ROLE_GIVEN = "task_role.given", "Role of close tasks given"
     TASK_DEPUTY_SET = "task_deputy.set", "Deputy for tasks set"

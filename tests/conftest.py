@@ -5,8 +5,11 @@ Fixtures of one folder's tests stand in that folder's conftest.py.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -32,6 +35,8 @@ from tests.settable_clock import SettableClock
 
 def pytest_configure() -> None:
     """Make what each test needs cheap in this process; real processes keep the settings of production."""
+    settings.MEDIA_ROOT = tempfile.mkdtemp(prefix="closeboard-media-")
+    atexit.register(shutil.rmtree, settings.MEDIA_ROOT, ignore_errors=True)
     settings.PASSWORD_HASHERS = ["tests.cheap_argon2.CheapArgon2PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = (
         True  # else each test client looks for all static files before its first request

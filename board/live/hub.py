@@ -14,6 +14,7 @@ import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 from weakref import WeakKeyDictionary
@@ -26,7 +27,9 @@ from django.db import DatabaseError, connections
 from board.door import DoorBackend, visible_ids
 from board.live.browser_connection import Receive, Stream
 from board.live.screen_diff import ScreenState, diff_event, heartbeat, screen_state
+from board.live.task_stream import TasksState, TasksWatch, tasks_event
 from board.scoreboard.screen import live_screen
+from board.tasks.visible_groups import visible_groups
 from board.web import board_request as clock
 from board.web import labels
 from board.web.board_request import BoardRequest, resolve_request
@@ -34,6 +37,7 @@ from closing.calendar.months import active_month
 from entities.access import access_fingerprints, open_sessions
 from periods.board_cache.cache import BOARD_CACHE
 from periods.board_cache.change_feed import WAKEUP_CHANNEL, changes_since
+from worklist.task_store.task_versions import newest_task_rows
 
 HEARTBEAT_SECONDS = 20.0  # seconds between heartbeats; a browser that misses two shows that it is not live
 POLL_SECONDS = 5.0  # seconds after which the hub looks for changes without a signal
@@ -54,10 +58,13 @@ class SharedScreen:
     board_request: BoardRequest
     ids: frozenset[int] | None
     streams: set[Stream] = field(default_factory=set)
+    tasks: TasksWatch | None = None  # of pages of close tasks; boards have none
 
     @cached_property
-    def state(self) -> ScreenState:
+    def state(self) -> ScreenState | TasksState:
         """What its browsers show; first built only if no other stream shares it."""
+        if self.tasks is not None:
+            return self.tasks.state(self.board_request.now)
         return _screen_state(self.board_request, self.ids)
 
 
@@ -172,7 +179,7 @@ class Hub:
             # First, so that a person who lost access before a change does not get it.
             await self._check_access()
         for screen, state in changed:
-            data = diff_event(screen.state, state)
+            data = _event(screen.state, state)
             screen.state = state
             if data is not None:
                 for stream in list(screen.streams):
@@ -219,13 +226,18 @@ def authorize_stream(
     person = DoorBackend().get_user(person_id)
     if fingerprint is None or person is None:
         return None
+    stream = Stream(person.pk, session_key, fingerprint)
+    if "tasks" in params:
+        board_request = resolve_request(person, {"month": params["tasks"]}, clock.now())
+        tasks = TasksWatch(board_request.month, visible_ids(person), visible_groups(person))
+        return SharedScreen(tasks.key, board_request, tasks.entities, tasks=tasks), stream
     board_request = resolve_request(person, params, clock.now())
     ids = visible_ids(person)
     query = board_request.query.replace(
         month=board_request.month if board_request.query.month is not None else None
     )
     key = (ids, board_request.reader.zone_name, query.querystring())
-    return SharedScreen(key, board_request, ids), Stream(person.pk, session_key, fingerprint)
+    return SharedScreen(key, board_request, ids), stream
 
 
 def _screen_state(board_request: BoardRequest, ids: frozenset[int] | None) -> ScreenState:
@@ -233,15 +245,23 @@ def _screen_state(board_request: BoardRequest, ids: frozenset[int] | None) -> Sc
     return screen_state(live_screen(board_request, cached.visible_board(ids)))
 
 
-def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState]]:
+def _event(before: ScreenState | TasksState, after: ScreenState | TasksState) -> bytes | None:
+    if isinstance(before, ScreenState) and isinstance(after, ScreenState):
+        return diff_event(before, after)
+    return tasks_event()
+
+
+def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, ScreenState | TasksState]]:
     """The next state of every screen that may have changed."""
     as_of = clock.now()
     BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
-    changed = []
+    changed: list[tuple[SharedScreen, ScreenState | TasksState]] = [*_changed_tasks(screens, as_of)]
     for shared in screens:
-        board_request = shared.board_request
+        board_request, state = shared.board_request, shared.state
+        if isinstance(state, TasksState):
+            continue
         month = board_request.query.month or active_month(as_of.astimezone(board_request.reader.zone).date())
-        before = shared.state.screen
+        before = state.screen
         assert before.visible_board is not None
         shown = before.visible_board.cached_board
         cached = BOARD_CACHE.board(month, as_of)
@@ -253,6 +273,18 @@ def _changed_screens(screens: list[SharedScreen]) -> list[tuple[SharedScreen, Sc
     if changed:
         # Finds people who lost access before the changes just read: they must not get them.
         BOARD_CACHE.apply_changes(*changes_since(BOARD_CACHE.snapshot_token))
+    return changed
+
+
+def _changed_tasks(screens: list[SharedScreen], as_of: datetime) -> list[tuple[SharedScreen, TasksState]]:
+    """The next state of the pages of close tasks that have changed; one statement where there are any pages."""
+    watched = [(shared, shared.tasks) for shared in screens if shared.tasks is not None]
+    newest = newest_task_rows() if watched else ()
+    changed = []
+    for shared, tasks in watched:
+        assert isinstance(shared.state, TasksState)
+        if (state := tasks.next_state(shared.state, newest, as_of)) is not None:
+            changed.append((shared, state))
     return changed
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date, time
+from typing import Any
+
 from django import forms
 
-from board.web.forms import LineField, PlainTextField, one_message
+from board.web.forms import ClockField, DayField, LineField, PlainTextField, one_message
+from closing.close_tasks.second_rounds import ReopeningReason
 from closing.close_tasks.task_acts import TaskAct
 
 LONGEST_REASON = 500  # letters
@@ -39,6 +44,45 @@ class SupportForm(forms.Form):
 
     label = LineField(required=False, max_length=200)
     url = LineField(max_length=1_000, error_messages=one_message("Give the address of the link."))
+
+
+class FileForm(forms.Form):
+    """A file from the person's computer; the store says what is wrong with it."""
+
+    file = forms.FileField(
+        allow_empty_file=True, max_length=None, error_messages=one_message("Choose a file first.")
+    )
+
+
+class ReopeningForm(forms.Form):
+    """Why a period was reopened, and the new due date and time of each code of its second round."""
+
+    reason = forms.ChoiceField(
+        choices=[(reason.value, reason.value.capitalize()) for reason in ReopeningReason],
+        error_messages=one_message("Choose why the period was reopened."),
+    )
+    words = LineField(
+        max_length=LONGEST_REASON,
+        error_messages={
+            "required": "Say in words why the period is reopened.",
+            "max_length": "That is %(show_value)d letters long; the longest reason has %(limit_value)d.",
+        },
+    )
+
+    def __init__(self, codes: Sequence[str], data: Mapping[str, Any] | None) -> None:
+        super().__init__(data)
+        self.codes = codes
+        for code in codes:
+            self.fields[f"due-{code}"] = DayField(
+                error_messages={"required": "Give the new due date."}, label="New due date"
+            )
+            self.fields[f"at-{code}"] = ClockField(required=False)
+
+    def due_dates(self) -> dict[str, tuple[date, time | None]]:
+        """The due dates of a valid form by code."""
+        return {
+            code: (self.cleaned_data[f"due-{code}"], self.cleaned_data[f"at-{code}"]) for code in self.codes
+        }
 
 
 class BulkDoneForm(forms.Form):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from django.urls import reverse
 
+from board.web.board_query import BoardQuery
 from closing.calendar.date_phrases import weekday_and_day
+from closing.calendar.instants import zone_named
 from closing.close_tasks.erp_checks import CheckResult
 from closing.close_tasks.prerequisites import TaskIndex, TaskStage
 from closing.close_tasks.task_progress import check_words, is_due_today, is_overdue
 from closing.close_tasks.task_record import TaskRecord
 from entities.models import Person
 from worklist.models import CloseTask
+from worklist.task_store.past_tasks import tasks_as_known
 from worklist.task_store.task_index import close_groups, index_of, tasks_of_month
 from worklist.task_store.task_rows import key_of
 
@@ -26,9 +29,16 @@ _TONES = {
 }
 
 
+_NOW = BoardQuery()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskLine:
-    """One task in a list. `lateness` is "overdue", "due today" or ""."""
+    """One task in a list.
+
+    `lateness` is "overdue", "due today", "done late" or "", `finished` when it was done or signed off, `round` names
+    a later round than the first, and `early` says that it was done before a task that it waits for.
+    """
 
     uid: str
     url: str
@@ -43,6 +53,9 @@ class TaskLine:
     owner: str
     waits: str
     against_erp: str = ""
+    finished: str = ""
+    round: str = ""
+    early: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +72,14 @@ class MonthTasks:
         return [task for task in self.tasks if not self.index.superseded(self.records[task.pk])]
 
 
-def month_tasks(person: Person, month: date) -> MonthTasks:
-    """The tasks of a reporting month that a person sees; the same statements whatever their number."""
+def month_tasks(person: Person, month: date, past: datetime | None = None) -> MonthTasks:
+    """The tasks of a reporting month that a person sees, now or as known at a past moment.
+
+    The same statements whatever their number.
+    """
     everything = tasks_of_month(month)
+    if past is not None:
+        everything = tasks_as_known(everything, past)
     index = index_of(everything, close_groups(), person)
     ids = set(CloseTask.objects.visible_to(person).filter(month=month).values_list("pk", flat=True))
     tasks = [task for task in everything if task.pk in ids]
@@ -82,16 +100,21 @@ def task_line(
     people: Mapping[int, str],
     as_of: datetime,
     check: CheckResult | None = None,
+    query: BoardQuery = _NOW,
 ) -> TaskLine:
-    """One task as a line at a moment."""
+    """One task as a line at a moment, whose address keeps the query of a past moment."""
     stage = index.stage(record)
     lateness = "overdue" if is_overdue(record, as_of) else ""
     if not lateness and is_due_today(record, as_of):
         lateness = "due today"
+    finished, late = _finished(record)
+    if late:
+        lateness = "done late"
+    early = index.done_before_its_dependency(record)
     holder = task.holder
     return TaskLine(
         uid=str(task.uid),
-        url=reverse("task", args=[task.uid]),
+        url=query.url(reverse("task", args=[task.uid])),
         title=task.title,
         holder=holder.name,
         code=holder.code,
@@ -103,12 +126,28 @@ def task_line(
         owner=people.get(task.owner_id or 0, ""),
         waits=index.waits_in_words(record) if stage is TaskStage.BLOCKED else "",
         against_erp=check_words(record, check) if check is not None else "",
+        finished=finished,
+        round=f"round {record.key.round}" if record.key.round > 1 else "",
+        early=f"done before its dependency: {index.waits_in_words(record)}" if early else "",
     )
+
+
+def _finished(record: TaskRecord) -> tuple[str, bool]:
+    """ "signed off Fri 5 Jun 11:02" in the zone of the due date, and whether that was after it."""
+    at = record.finished_at
+    if at is None:
+        return "", False
+    local = at.astimezone(zone_named(record.due.zone if record.due else "UTC"))
+    words = "signed off" if record.sign_off else "done"
+    late = record.due is not None and record.due.passed(at)
+    return f"{words} {weekday_and_day(local.date())} {local:%H:%M}", late
 
 
 def due_label(task: CloseTask) -> str:
     """ "Fri 5 Jun 12:00"; "no due date" where the calendar gives none."""
-    if task.due_on is None:
-        return "no due date"
-    at = f" {task.due_at:%H:%M}" if task.due_at is not None else ""
-    return f"{weekday_and_day(task.due_on)}{at}"
+    return "no due date" if task.due_on is None else due_words(task.due_on, task.due_at)
+
+
+def due_words(day: date, at: time | None) -> str:
+    """ "Fri 5 Jun 12:00"; without a time at the end of the day."""
+    return f"{weekday_and_day(day)} {at:%H:%M}" if at is not None else weekday_and_day(day)

@@ -1,46 +1,42 @@
-"""The page of one close task: its acts, what it waits for, comments, support and history."""
+"""The page of one close task: where it stands, what it waits for, its acts, support and history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from django import forms
-from django.contrib import messages
 from django.db.models import F, Q, Value
 from django.db.models.functions import StrIndex
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from board.tasks.forms import CommentForm, OwnerForm, SupportForm, TaskActForm
+from board.tasks.task_history import history_lines, support_lines, supports_of
 from board.tasks.task_lines import due_label, names_of, task_line
+from board.tasks.task_screen import task_screen
+from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
-from board.web.forms import SeeOther
-from closing.calendar.date_phrases import month_and_year
-from closing.close_tasks.erp_checks import UNCHECKED, CheckVerdict
-from closing.close_tasks.task_acts import TaskAct, TaskActRefused, refusal
-from closing.close_tasks.task_record import TaskVerb
+from closing.close_tasks.erp_checks import UNCHECKED, CheckResult, CheckVerdict
+from closing.close_tasks.prerequisites import TaskIndex
+from closing.close_tasks.task_acts import TaskAct, TaskPeople, refusal
+from closing.close_tasks.task_record import TaskRecord
+from closing.close_tasks.task_templates import LinkKind
+from closing.close_tasks.template_cells import parse_link
+from connectors.registry import erp_link, erp_menu_link
 from entities.access import Role
 from entities.models import Membership, Person
 from worklist.models import CloseTask
 from worklist.task_store.link_hosts import link_hosts
-from worklist.task_store.task_acts_store import (
-    TaskNotAllowed,
-    act_on_task,
-    add_link,
-    comment_on_task,
-    reassign_task,
-)
+from worklist.task_store.past_tasks import tasks_as_known
+from worklist.task_store.support_store import FILE_TYPES
 from worklist.task_store.task_checks import check_results
 from worklist.task_store.task_index import close_groups, index_of, tasks_around
 from worklist.task_store.task_people import people_of_tasks
 from worklist.task_store.task_rows import key_of
 
-_BUTTONS = {
+BUTTONS = {
     TaskAct.DO: "Mark done",
     TaskAct.UNDO: "Undo",
     TaskAct.SIGN_OFF: "Sign off",
@@ -48,27 +44,7 @@ _BUTTONS = {
     TaskAct.NOT_NEEDED: "Not needed",
     TaskAct.NEEDED: "Needed again",
 }
-_AFTER = {
-    TaskAct.DO: "The task is done.",
-    TaskAct.UNDO: "The task is open again.",
-    TaskAct.SIGN_OFF: "The task is signed off.",
-    TaskAct.RETURN: "The task is returned to its owner.",
-    TaskAct.NOT_NEEDED: "The task is marked as not needed.",
-    TaskAct.NEEDED: "The task is open again.",
-}
-_EVENTS: Mapping[str, str] = {
-    TaskVerb.DONE: "done",
-    TaskVerb.CONFIRMED: "done although the ERP showed work",
-    TaskVerb.UNDONE: "undone",
-    TaskVerb.RETURNED: "returned",
-    TaskVerb.SIGNED: "signed off",
-    TaskVerb.NOT_NEEDED: "marked as not needed",
-    TaskVerb.NEEDED: "needed again",
-    TaskVerb.REASSIGNED: "given to",
-    TaskVerb.LAPSED: "signed before the period was reopened",
-    TaskVerb.MOVED: "moved to the next round",
-}
-_REASON = "reason"
+_CONFIRM = "Mark done all the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,152 +57,76 @@ class ActButton:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """One event, comment or support of a task."""
-
-    at: datetime
-    clock: str
-    who: str
-    text: str
-    reason: str = ""
-    url: str = ""
-
-
 @require_safe
 @board_view
 def task(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
-    """The page of one task."""
-    return _page(request, board_request, uid)
+    """The page of one task, now or as known at a past moment."""
+    return task_page(request, board_request, uid)
 
 
-@require_POST
-@board_view
-def task_act(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
-    """Does an act; a refused one shows the page again with the sentence."""
-    form = TaskActForm(request.POST)
-
-    def work() -> str:
-        act = TaskAct(form.cleaned_data["act"])
-        act_on_task(board_request.person, uid, act, board_request.now, reason=form.cleaned_data[_REASON])
-        return _AFTER[act]
-
-    return _written(request, board_request, uid, form, work)
-
-
-@require_POST
-@board_view
-def task_owner(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
-    """Gives the task to a person; to oneself where none is named."""
-    form = OwnerForm(request.POST)
-
-    def work() -> str:
-        chosen = form.cleaned_data["owner"]
-        named = Person.objects.filter(email=chosen.lower(), is_active=True).first()
-        owner = named if chosen else board_request.person
-        if owner is None:
-            raise TaskActRefused("Choose a person.")
-        reassign_task(board_request.person, uid, owner, board_request.now, reason=form.cleaned_data[_REASON])
-        return f"The task is given to {owner.name or owner.email}."
-
-    return _written(request, board_request, uid, form, work)
-
-
-@require_POST
-@board_view
-def task_comment(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
-    """Saves a comment."""
-    form = CommentForm(request.POST)
-
-    def work() -> str:
-        comment_on_task(board_request.person, uid, form.cleaned_data["text"], board_request.now)
-        return "The comment is saved."
-
-    return _written(request, board_request, uid, form, work)
-
-
-@require_POST
-@board_view
-def task_support(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
-    """Saves a link that supports the task."""
-    form = SupportForm(request.POST)
-
-    def work() -> str:
-        add_link(
-            board_request.person,
-            uid,
-            form.cleaned_data["label"],
-            form.cleaned_data["url"],
-            board_request.now,
-            allowed_hosts=link_hosts(),
-        )
-        return "The link is saved."
-
-    return _written(request, board_request, uid, form, work)
-
-
-def _written(
+def task_page(
     request: HttpRequest,
     board_request: BoardRequest,
     uid: UUID,
-    form: forms.Form,
-    work: Callable[[], str],
+    *,
+    problem: str = "",
+    typed: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Runs the writer of a valid form; 404 for a task that the person does not see, 403 for one they only read."""
-    problem = ""
-    if form.is_valid():
-        try:
-            messages.success(request, work())
-            return SeeOther(reverse("task", args=[uid]))
-        except CloseTask.DoesNotExist:
-            raise Http404 from None
-        except TaskNotAllowed:
-            context = {
-                **board_request.layout("tasks"),
-                "name": "this task",
-                "back": reverse("task", args=[uid]),
-            }
-            return render(request, "board/web/write_refused.html", context, status=403)
-        except TaskActRefused as error:
-            problem = str(error)
-    else:
-        problem = str(next(iter(form.errors.values()))[0])
-    return _page(request, board_request, uid, problem=problem, typed=form.data.get(_REASON, ""))
-
-
-def _page(
-    request: HttpRequest, board_request: BoardRequest, uid: UUID, *, problem: str = "", typed: str = ""
-) -> HttpResponse:
-    person, now = board_request.person, board_request.now
-    visible = CloseTask.objects.visible_to(person).select_related("entity__group", "group", "template")
-    found = visible.filter(uid=uid).first()
+    """The page, with what was typed into a form that was refused and why; 404 for a task that is not seen."""
+    visible = CloseTask.objects.visible_to(board_request.person)
+    found = (
+        visible.select_related("entity__group", "entity__connection", "group", "template")
+        .filter(uid=uid)
+        .first()
+    )
     if found is None:
         raise Http404
+    path = reverse("task", args=[uid])
+    screen = task_screen(request, board_request, found.title, path, month=found.month)
+    shown = {
+        **screen,
+        "task": found,
+        "holder": found.holder,
+        "crumbs": _crumbs(found, str(screen["kept"])),
+        "problem": problem,
+        "typed": dict.fromkeys(("reason", "owner", "url", "label", "text"), "") | dict(typed or {}),
+        "unknown": found.generated_at > board_request.as_of,
+    }
+    if not shown["unknown"]:
+        shown |= _content(found, board_request)
+    return render(request, "board/tasks/task.html", shown, status=422 if problem else 200)
+
+
+def _content(found: CloseTask, board_request: BoardRequest) -> dict[str, object]:
+    person, as_of, past = board_request.person, board_request.as_of, board_request.past
     around = tasks_around([found])
+    if past:
+        around = tasks_as_known(around, as_of)
+        found = next(each for each in around if each.pk == found.pk)
     index = index_of(around, close_groups(), person)
     record = index[key_of(found)]
-    check = check_results([found], now).get(found.pk, UNCHECKED)
-    people = people_of_tasks(person, [found], now)
+    check = check_results([found], as_of).get(found.pk, UNCHECKED)
+    people = people_of_tasks(person, [found], as_of)
     of_task = people.of(found)
     seen = dict(CloseTask.objects.visible_to(person).filter(month=found.month).values_list("pk", "uid"))
-    urls = {key_of(each): reverse("task", args=[seen[each.pk]]) for each in around if each.pk in seen}
+    query = BoardQuery(at=board_request.query.at)
+    urls = {
+        key_of(each): query.url(reverse("task", args=[seen[each.pk]])) for each in around if each.pk in seen
+    }
     names = names_of({found.owner_id, people.reviewer(found)})
-    buttons = []
-    for act, label in _BUTTONS.items():
-        words = refusal(act, record, person.pk, of_task, index, check=check)
-        with_reason = refusal(act, record, person.pk, of_task, index, check=check, reason="x")
-        if not with_reason:
-            buttons.append(ActButton(act.value, label, bool(words), words))
+    buttons = [] if past else _buttons(record, person, of_task, index, check)
     done = any(button.act == TaskAct.DO.value for button in buttons)
-    holder = found.holder
-    context = {
-        **board_request.layout("tasks"),
-        "task": found,
-        "line": task_line(found, record, index, names, now, check),
-        "holder": holder,
-        "month": month_and_year(found.month),
-        "month_key": f"{found.month:%Y-%m}",
+    supports = supports_of(found, as_of)
+    may_write = not past and people.may_write(found)
+    own = {found.owner_id, *of_task.deputies, *of_task.reviewers, *of_task.review_deputies}
+    writes = may_write or (not past and person.pk in own)
+    administers = person.pk in of_task.may_assign
+    return {
+        "line": (line := task_line(found, record, index, names, as_of, check)),
+        "beside": [each for each in (found.holder.name, line.areas, line.round) if each],
         "due": due_label(found),
+        "due_words": found.due_words,
+        "reason": record.reason,
         "check": check if check.verdict is not CheckVerdict.NO_CHECK else None,
         "reviewer": names.get(people.reviewer(found) or 0, ""),
         "waits": [
@@ -234,18 +134,57 @@ def _page(
             for each in index.prerequisites(record)
         ],
         "early": index.due_too_early(record),
+        "link": _link(found),
         "buttons": buttons,
-        "refused": "" if record.finished or done else refusal(TaskAct.DO, record, person.pk, of_task, index),
-        "assigns": person.pk == found.owner_id or person.pk in of_task.deputies | of_task.may_assign,
-        "takes_over": people.may_write(found) and person.pk != found.owner_id and not record.finished,
-        "candidates": _candidates(found),
-        "writes": people.may_write(found) or person.pk in {found.owner_id, *of_task.reviewers},
-        "history": _history(found, board_request),
-        "problem": problem,
-        "typed": typed,
-        "zone": board_request.reader.zone_name,
+        "refused": ""
+        if past or record.finished or done
+        else refusal(TaskAct.DO, record, person.pk, of_task, index),
+        "assigns": not past
+        and not record.finished
+        and person.pk in {found.owner_id} | of_task.deputies | of_task.may_assign,
+        "takes_over": may_write and person.pk != found.owner_id and not record.finished,
+        "candidates": [] if past else _candidates(found),
+        "writes": writes,
+        "support": support_lines(supports, board_request, writes=writes, administers=administers),
+        "file_types": ",".join(f".{ending}" for ending in sorted(FILE_TYPES)),
+        "history": history_lines(found, supports, board_request),
     }
-    return render(request, "board/tasks/task.html", context, status=422 if problem else 200)
+
+
+def _crumbs(task: CloseTask, query: str) -> list[tuple[str, str]]:
+    """All tasks, then those of the holder of a task."""
+    code = task.holder.code
+    path = reverse("entity_tasks", args=[code]) if task.entity_id is not None else reverse("tasks")
+    own = "" if task.entity_id is not None else f"&entity={code}"
+    return [("Tasks", f"{reverse('tasks')}?{query}"), (task.holder.name, f"{path}?{query}{own}")]
+
+
+def _buttons(
+    record: TaskRecord, person: Person, of_task: TaskPeople, index: TaskIndex, check: CheckResult
+) -> list[ActButton]:
+    buttons = []
+    for act, label in BUTTONS.items():
+        words = refusal(act, record, person.pk, of_task, index, check=check)
+        if not refusal(act, record, person.pk, of_task, index, check=check, reason="x"):
+            confirms = act is TaskAct.DO and bool(words)
+            buttons.append(ActButton(act.value, _CONFIRM if confirms else label, bool(words), words))
+    return buttons
+
+
+def _link(task: CloseTask) -> tuple[str, str]:
+    """The words and the safe address of the page where a task is worked on; ("", "") where none is known."""
+    entity = task.entity
+    connection, erp_id = (entity.connection, entity.erp_id) if entity is not None else (None, "")
+    match task.link_kind:
+        case LinkKind.MENU_ITEM.value:
+            return f"Open {task.link_target} in the ERP", erp_menu_link(connection, erp_id, task.link_target)
+        case LinkKind.URL.value:
+            try:
+                link = parse_link(task.link_kind, task.link_target, link_hosts())
+            except ValueError:
+                return "", ""
+            return "Open the page of this task", link.target if link is not None else ""
+    return "Open in the ERP", erp_link(connection, erp_id)
 
 
 def _candidates(task: CloseTask) -> list[tuple[str, str]]:
@@ -261,30 +200,3 @@ def _candidates(task: CloseTask) -> list[tuple[str, str]]:
     people = Person.objects.filter(pk__in=memberships.values("person")).exclude(pk=task.owner_id or 0)
     named = people.order_by("name", "email").values_list("email", "name")
     return [(email, name or email) for email, name in named]
-
-
-def _history(task: CloseTask, board_request: BoardRequest) -> list[HistoryLine]:
-    def named(person: Person | None) -> str:
-        return (person.name or person.email) if person is not None else ""
-
-    lines = []
-    for event in task.events.select_related("person", "owner"):
-        text = _EVENTS.get(event.verb, event.verb.replace("_", " "))
-        if event.owner is not None:
-            text = f"{text} {named(event.owner)}"
-        who = named(event.person)
-        lines.append(HistoryLine(event.at, board_request.clock(event.at), who, text, event.reason))
-    for comment in task.comments.select_related("by"):
-        who = named(comment.by)
-        lines.append(HistoryLine(comment.at, board_request.clock(comment.at), who, comment.text))
-    lines += [
-        HistoryLine(
-            support.at,
-            board_request.clock(support.at),
-            named(support.by),
-            f"support: {support.label}",
-            url=support.url,
-        )
-        for support in task.support.select_related("by")
-    ]
-    return sorted(lines, key=lambda line: line.at, reverse=True)

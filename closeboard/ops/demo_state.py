@@ -38,6 +38,7 @@ def demo_env(state: Path, host: str, port: int) -> dict[str, str]:
         "PUBLIC_BASE_URL": f"http://{extra_hosts[0] if extra_hosts else 'localhost'}:{port}",
         "ERP_ALLOWED_HOSTS": "127.0.0.1",
         "SYNC_LOOK_SECONDS": "10",
+        "MEDIA_ROOT": str((state / "media").absolute()),
         "MAIL_URL": (state / "mails").absolute().as_uri(),  # no mail leaves this machine; /mail/ shows them
     }
     overrides = {name: value for name, value in os.environ.items() if value or name not in defaults}

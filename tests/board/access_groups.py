@@ -38,7 +38,7 @@ from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_EXAMPLE_
 from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
-from tests.worklist.few_close_tasks import save_few_tasks
+from tests.worklist.few_close_tasks import save_few_tasks, save_support
 
 Role = Membership.Role
 
@@ -152,6 +152,9 @@ def build(name: str) -> AccessScenario:
     _silence(people[ADMINISTRATOR])
     top, uk = (Group.objects.get(code=code) for code in ("MERIDIAN", "UK"))
     save_few_tasks(top, people[FINANCE], people[ADMINISTRATOR], uk, WORKED_EXAMPLE_AT)
+    for code in ("UKHC", "NLDT"):
+        if code in group.entities:
+            save_support(code, people[FINANCE], WORKED_EXAMPLE_AT)
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world

@@ -38,7 +38,7 @@ from tests.board.access_groups import (
     Answer,
 )
 from tests.scenario_databases import ScenarioDatabases
-from tests.worklist.few_close_tasks import task_uid
+from tests.worklist.few_close_tasks import some_file, support_uid, task_uid
 
 # Everything is asked before the first test, by one worker.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
@@ -114,6 +114,11 @@ A_TASK = Place(
     lambda _, __: {"uid": task_uid("UKHC", "lease")},
     lambda _, __: {"uid": task_uid("NLDT", "lease")},
     {"uid": task_uid("NOBODY", "lease")},
+)
+A_SUPPORT = Place(
+    lambda _, __: {"uid": support_uid("UKHC")},
+    lambda _, __: {"uid": support_uid("NLDT")},
+    {"uid": support_uid("NOBODY")},
 )
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
@@ -322,17 +327,37 @@ TABLE: dict[str, Sequence[Entry]] = {
     "tasks": [
         Entry(
             signed_in(200),
-            queries=("", "?which=overdue", "?which=blocked", "?entity=NLDT", "?area=GL&which=mine"),
-            bad=BAD[:2],
+            queries=(
+                *("", "?which=overdue", "?which=blocked", "?entity=NLDT", "?area=GL&which=mine"),
+                *("?q=EU+DTC", "?at=2026-06-10", "?at=2026-06-10&which=today"),
+            ),
+            bad=(*BAD[:2], "?which=x"),
+            screen=True,
         )
     ],
     "my_tasks": [
-        Entry(signed_in(200), bad=BAD[:2]),
+        Entry(signed_in(200), queries=("", "?at=2026-06-10"), bad=BAD[:2], screen=True),
         Entry(signed_in(303), method="POST", bad_data=[{"task": str(task_uid("NLDT", "lease"))}]),
     ],
     "task_templates": [Entry(signed_in(200))],
-    "entity_tasks": [Entry(readers(200), place=AN_ENTITY, expected_foreign=only_all_seeing(200))],
-    "task": [Entry(readers(200), place=A_TASK, expected_foreign=only_all_seeing(200))],
+    "entity_tasks": [
+        Entry(
+            readers(200),
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(200),
+            queries=("", "?at=2026-06-10"),
+            screen=True,
+        )
+    ],
+    "task": [
+        Entry(
+            readers(200),
+            place=A_TASK,
+            expected_foreign=only_all_seeing(200),
+            queries=("", "?at=2026-06-10"),
+            screen=True,
+        )
+    ],
     "task_act": [
         Entry(
             {**readers(422), FINANCE: 303},
@@ -369,6 +394,39 @@ TABLE: dict[str, Sequence[Entry]] = {
             expected_foreign=only_all_seeing(303),
             data={"url": "https://localhost/list"},
         )
+    ],
+    "task_file": [
+        Entry(
+            writers(303),
+            method="POST",
+            place=A_TASK,
+            expected_foreign=only_all_seeing(303),
+            data=lambda _: {"file": some_file()},  # type: ignore[dict-item]
+            bad_data=[{}, {"file": "no file"}],
+        )
+    ],
+    "support_file": [Entry(readers(200), place=A_SUPPORT, expected_foreign=only_all_seeing(200))],
+    "withdraw_support": [
+        Entry(
+            {**writers(422), **dict.fromkeys((FINANCE, ADMINISTRATOR, SUPERUSER), 303)},
+            method="POST",
+            place=A_SUPPORT,
+            expected_foreign={**only_all_seeing(422), SUPERUSER: 303},
+        )
+    ],
+    "restore_support": [
+        Entry(writers(422), method="POST", place=A_SUPPORT, expected_foreign=only_all_seeing(422))
+    ],
+    "task_reopening": [
+        Entry(writers(200), place=AN_ENTITY, expected_foreign=only_all_seeing(200), bad=BAD[:1]),
+        Entry(
+            writers(422),
+            method="POST",
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(422),
+            data={"reason": "error", "words": "freight was booked twice"},
+            bad_data=[{"reason": "x"}],
+        ),
     ],
     "wall": [Entry(signed_in(200), queries=(*QUESTIONS, "?screen=2"), bad=BAD)],
     "export_matrix_csv": export(),

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from board.live.hub import authorize_stream
+from board.live.screen_diff import ScreenState
 from board.scoreboard.screen import BoardScreen
 from board.scoreboard.serializers import as_json
 from board.scoreboard.wall import _verdict
@@ -123,6 +124,7 @@ def first_screen(somebody: Person, query: str) -> Page:
     opening = authorize_stream(somebody.pk, "no session", told)
     assert opening is not None
     shown = opening[0].state
+    assert isinstance(shown, ScreenState)
     table = "".join(
         shown.screen.row(shown.rows[each.id]) for each in shown.positions if each.id in shown.rows
     )

@@ -16,7 +16,9 @@ from entities.view_store import delete_view
 from periods.models import Remark
 from tests.db_builders import PASSWORD
 from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
-from tests.worklist.few_close_tasks import save_few_tasks, task_uid
+from tests.worklist.few_close_tasks import save_few_tasks, save_support, some_file, support_uid, task_uid
+from worklist.models import CloseTask
+from worklist.task_store.support_store import change_support
 
 FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
 SUPERUSER, WITHOUT_A_ROLE, SIGNED_OUT = "superuser", "without a role", "signed out"
@@ -72,6 +74,7 @@ OF_PLACE: Arguments = {"uid": destination_uid("slack")}
 OF_WEBHOOK: Arguments = {"uid": destination_uid("webhook")}
 OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
 OF_TASK: Arguments = {"uid": task_uid("NLDT", "lease")}
+OF_SUPPORT: Arguments = {"uid": support_uid("NLDT")}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
 
 
@@ -79,6 +82,24 @@ def few_tasks(story: FullScenario) -> None:
     """The group has a few close tasks, of which finance owns those of EU DTC BV."""
     top = Group.objects.get(parent=None)
     save_few_tasks(top, story.finance, story.administrator, top, FULL_AT)
+
+
+def finished_tasks(story: FullScenario) -> None:
+    """The same, and all tasks of EU DTC BV are signed off."""
+    few_tasks(story)
+    CloseTask.objects.filter(entity__code="NLDT").update(status="signed_off")
+
+
+def supported_task(story: FullScenario) -> None:
+    """The same, and a file supports one of them."""
+    few_tasks(story)
+    save_support("NLDT", story.finance, FULL_AT)
+
+
+def withdrawn_support(story: FullScenario) -> None:
+    """The same, and the file is withdrawn."""
+    supported_task(story)
+    change_support(story.finance, support_uid("NLDT"), FULL_AT, withdrawn=True)
 
 
 def of_view(story: FullScenario) -> Mapping[str, object]:
@@ -173,6 +194,8 @@ LOOKS: dict[str, Sequence[Look]] = {
     "task_templates": [Look(who=READERS)],
     "entity_tasks": [Look(who=READERS, arguments=OF_ENTITY)],
     "task": [Look(who=READERS, arguments=OF_TASK)],
+    "support_file": [Look(who=READERS, arguments=OF_SUPPORT)],
+    "task_reopening": [Look(who=(FINANCE, OWNER, WITHOUT_A_ROLE, SIGNED_OUT), arguments=OF_ENTITY)],
     "wall": [Look((*FEW, "?screen=2", "?screen=3"), READERS)],
     "export_board_csv": [Look((*FEW, "?show=outstanding&sort=deadline", "?by=owner"), READERS)],
     "export_board_xlsx": [Look(OF_A_FILE, READERS)],
@@ -281,9 +304,25 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({"owner": "x"}, (ADMINISTRATOR,), OF_TASK, few_tasks),
     ],
     "task_comment": [Form({"text": "two are left"}, arguments=OF_TASK, prepare=few_tasks)],
+    "task_file": [
+        Form({"file": some_file()}, arguments=OF_TASK, prepare=few_tasks),
+        Form({"file": some_file("balance.html")}, arguments=OF_TASK, prepare=few_tasks),
+    ],
+    "withdraw_support": [Form({}, arguments=OF_SUPPORT, prepare=supported_task)],
+    "restore_support": [Form({}, arguments=OF_SUPPORT, prepare=withdrawn_support)],
+    "task_reopening": [
+        Form(
+            {"reason": "error", "words": "freight was booked twice", "due-hold": "2026-06-24"},
+            (ADMINISTRATOR,),
+            OF_ENTITY,
+            finished_tasks,
+        ),
+        Form({"reason": "error", "due-hold": "soon"}, (ADMINISTRATOR,), OF_ENTITY, finished_tasks),
+    ],
     "task_support": [
         Form({"url": "https://localhost/list"}, arguments=OF_TASK, prepare=few_tasks),
         Form({"url": "javascript:x"}, arguments=OF_TASK, prepare=few_tasks),
+        Form({"url": "https://elsewhere.example/x"}, arguments=OF_TASK, prepare=few_tasks),
     ],
     "save_view": [
         Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),

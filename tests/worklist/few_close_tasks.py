@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
 from closing.close_tasks.task_templates import DependsOn, Reach, TemplateSet
 from entities.models import Group, Person, WorkCalendar
-from worklist.models import CloseTask
+from worklist.models import CloseTask, TaskSupport
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.role_holders import give_task_role
 from worklist.task_store.templates_store import adopt_tasks, standard_templates
@@ -33,6 +37,41 @@ def few_templates() -> TemplateSet:
 def task_uid(holder: str, code: str, month: str = "2026-05-01") -> UUID:
     """The address of a task."""
     return uuid5(NAMESPACE_URL, f"task/{holder}/{month}/{code}")
+
+
+def support_uid(holder: str, code: str = "lease") -> UUID:
+    """The address of the file that supports a task of May."""
+    return uuid5(NAMESPACE_URL, f"support/{holder}/{code}")
+
+
+def save_support(holder: str, by: Person, at: datetime, code: str = "lease") -> TaskSupport:
+    """Support a task of an entity's May with a file."""
+    content = f"balance of {holder}".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    return TaskSupport.objects.create(
+        uid=support_uid(holder, code),
+        task=CloseTask.objects.get(uid=task_uid(holder, code)),
+        label="balance.pdf",
+        stored_as=default_storage.save(f"task-support/{digest}", ContentFile(content)),
+        size=len(content),
+        sha256=digest,
+        by=by,
+        at=at,
+    )
+
+
+class FileSentAgain(ContentFile):  # type: ignore[type-arg]
+    """A file that a form may send more than once."""
+
+    def read(self, *args: int) -> bytes:
+        self.seek(0)
+        content: bytes = super().read(*args)
+        return content
+
+
+def some_file(name: str = "balance.pdf", content: bytes = b"%PDF") -> FileSentAgain:
+    """A file for a form."""
+    return FileSentAgain(content, name)
 
 
 def save_few_tasks(group: Group, owner: Person, reviewer: Person, where: Group, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from worklist.models.attempt import WorkAttempt, WorkSpan
 from worklist.models.blocker import BlockerReading, CarriedItem
-from worklist.models.close_task import CloseTask, TaskComment, TaskEvent, TaskSupport
+from worklist.models.close_task import CloseTask, TaskComment, TaskEvent, TaskSupport, TaskSupportEvent
 from worklist.models.partner_position import ClosingRate, PartnerListing, PartnerPosition
 from worklist.models.task_template import (
     TaskAbsence,
@@ -30,6 +30,7 @@ __all__ = [
     "TaskEvent",
     "TaskRoleHolder",
     "TaskSupport",
+    "TaskSupportEvent",
     "TaskTemplate",
     "TaskTemplateDraft",
     "WorkAttempt",

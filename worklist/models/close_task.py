@@ -186,3 +186,15 @@ class TaskSupport(models.Model):
                 name="task_support_is_link_or_file",
             )
         ]
+
+
+class TaskSupportEvent(models.Model):
+    """One withdrawal of a support, or its undoing; the newest counts. A trigger refuses any change.
+
+    A withdrawn file stays in storage.
+    """
+
+    support = models.ForeignKey(TaskSupport, on_delete=models.PROTECT, related_name="events")
+    withdrawn = models.BooleanField()
+    by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", db_index=False)
+    at = models.DateTimeField()

@@ -79,7 +79,17 @@
     const { status } = event.detail.ctx.response, of = (what) => event.target.closest?.(what);
     if (of(".stream") && status === 401) location.reload();
     if (!of(".stream") && status >= 400) event.preventDefault(); // an error page takes the place of nothing
-    if (of("#sheet") && (status < 400 || of("#filters"))) hear(status < 400);
+    if (of("#sheet") && !document.querySelector(".stream") && (status < 400 || of("#filters"))) hear(status < 400);
+  });
+  // A page that would lose a field with typed text waits for its reader, who finds a note with a link.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx, tasks } = event.detail, note = document.getElementById("typing");
+    const next = tasks.find((task) => task.type === "main")?.fragment;
+    if (!note || !next || ctx.sourceElement.id !== "sheet") return;
+    const typed = document.querySelectorAll("#sheet :is(textarea, input:not([type=checkbox], [type=hidden]))");
+    const lost = [...typed].some((field) => field.value !== field.defaultValue && !next.getElementById(field.id));
+    if (lost) event.preventDefault();
+    note.hidden = !lost;
   });
   for (const back of ["pageshow", "visibilitychange"]) {
     addEventListener(back, (event) => document.hidden || event.persisted === false || refetch());

@@ -11,7 +11,7 @@ from tests.builders import utc
 from tests.worklist.close_task_builders import task_of
 from worklist.models import TaskSupport
 from worklist.task_store.link_hosts import link_hosts
-from worklist.task_store.task_acts_store import add_link
+from worklist.task_store.support_store import add_link
 
 pytestmark = pytest.mark.django_db
 FINOPS, CENTRAL = "https://contoso.operations.dynamics.com", "https://api.businesscentral.dynamics.com"

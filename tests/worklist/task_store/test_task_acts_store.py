@@ -20,13 +20,12 @@ from tests.builders import MAY, utc
 from tests.worklist.close_task_builders import person, record, task_of
 from tests.worklist.work_reads import lines_read, may_of
 from worklist.models import CloseTask, TaskEvent, TaskSupport
+from worklist.task_store.reopening_store import approve_reopening
 from worklist.task_store.role_holders import set_absence
+from worklist.task_store.support_store import add_file, add_link
 from worklist.task_store.task_acts_store import (
     TaskNotAllowed,
     act_on_task,
-    add_file,
-    add_link,
-    approve_reopening,
     comment_on_task,
     mark_tasks_done,
     reassign_task,
@@ -177,7 +176,7 @@ def test_comments_links_and_files(anna: Person, settings: Settings, tmp_path: Pa
     with default_storage.open(kept.stored_as) as stored:
         assert stored.read() == b"%PDF"
     with pytest.raises(TaskActRefused, match="larger than 10 MB"):
-        add_file(anna, uid, "x", b"0" * (10 * 1024 * 1024 + 1), NOON)
+        add_file(anna, uid, "x.pdf", b"0" * (10 * 1024 * 1024 + 1), NOON)
     auditor = person("Audrey Auditor", role="auditor")
     with pytest.raises(TaskNotAllowed):
         comment_on_task(auditor, uid, "seen", NOON)
