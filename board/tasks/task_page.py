@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db.models import F, Q, Value
@@ -19,6 +19,7 @@ from board.tasks.task_screen import task_screen
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
 from closing.close_tasks.erp_checks import UNCHECKED, CheckResult, CheckVerdict
+from closing.close_tasks.generation import TaskKey
 from closing.close_tasks.prerequisites import TaskIndex
 from closing.close_tasks.task_acts import TaskAct, TaskPeople, refusal
 from closing.close_tasks.task_record import TaskRecord
@@ -136,9 +137,8 @@ def _content(found: CloseTask, board_request: BoardRequest) -> dict[str, object]
         "early": index.due_too_early(record),
         "link": _link(found),
         "buttons": buttons,
-        "refused": ""
-        if past or record.finished or done
-        else refusal(TaskAct.DO, record, person.pk, of_task, index),
+        "refused": "" if past or done else _refused(record, person, of_task, index),
+        "rounds": _other_rounds(record, around, urls),
         "assigns": not past
         and not record.finished
         and person.pk in {found.owner_id} | of_task.deputies | of_task.may_assign,
@@ -169,6 +169,30 @@ def _buttons(
             confirms = act is TaskAct.DO and bool(words)
             buttons.append(ActButton(act.value, _CONFIRM if confirms else label, bool(words), words))
     return buttons
+
+
+def _refused(record: TaskRecord, person: Person, of_task: TaskPeople, index: TaskIndex) -> str:
+    """Why the task cannot be marked done; "" for one that is finished in its newest round."""
+    if record.finished and record.lapsed_on is None and not index.superseded(record):
+        return ""
+    return refusal(TaskAct.DO, record, person.pk, of_task, index)
+
+
+def _other_rounds(
+    record: TaskRecord, around: Iterable[CloseTask], urls: Mapping[TaskKey, str]
+) -> list[tuple[str, str]]:
+    """The names and addresses of the other rounds of a task."""
+    key = record.key
+    others = [
+        each
+        for task in around
+        if (each := key_of(task)) != key and replace(each, round=key.round) == key and each in urls
+    ]
+    return [(f"Round {each.round} of this task", urls[each]) for each in sorted(others, key=_round)]
+
+
+def _round(key: TaskKey) -> int:
+    return key.round
 
 
 def _link(task: CloseTask) -> tuple[str, str]:

@@ -53,7 +53,7 @@ from tests.worklist.blocked_scenario import blocked_at_noon
 
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
 WITHOUT_AN_ANSWER = {
-    "board/tasks/no_file.html": "a file that is withdrawn or gone: tests/board/tasks/test_support_page.py"
+    "board/tasks/no_file.html": "a file that is gone: tests/board/tasks/test_support_page.py"
 }
 # Each replays twelve months; `over_the_line` and the year show them as well, and LKTX of the full story is stale.
 LONG_AND_ALIKE = {

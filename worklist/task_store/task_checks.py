@@ -50,7 +50,7 @@ def _results_of_month(tasks: list[CloseTask], as_of: datetime) -> dict[int, Chec
     boards = take_snapshots(entities, [month, next_month(month)], as_of)
     rows = {row.entity_id: row for row in boards[month].rows}
     later = {row.entity_id: row for row in boards[next_month(month)].rows}
-    clear = _clear_readings({task.period_id for task in tasks if task.period_id is not None})
+    clear = _clear_readings({task.period_id for task in tasks if task.period_id is not None}, as_of)
     found = {}
     for task in tasks:
         assert task.entity_id is not None  # a constraint of the table
@@ -80,12 +80,13 @@ def _work_reading(dated: DatedBlocker) -> WorkReading:
     )
 
 
-def _clear_readings(periods: set[int]) -> Mapping[int, list[WorkReading]]:
-    """The facts in force that say "none left"; the rows of a board leave them out."""
+def _clear_readings(periods: set[int], as_of: datetime) -> Mapping[int, list[WorkReading]]:
+    """The facts in force at a moment that say "none left"; the rows of a board leave them out."""
     facts = BlockerReading.objects.filter(
         ~Q(body__has_any_keys=["at_least", "apart", "doubt"]),
+        Q(superseded_at=None) | Q(superseded_at__gt=as_of),
         period__in=periods,
-        superseded_at=None,
+        read_at__lte=as_of,
         count=0,
         partner=None,
     )
