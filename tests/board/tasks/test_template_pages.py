@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alerts.models import Habits
-from entities.models import LegalEntity, Person, WorkCalendar
+from entities.models import CalendarDay, LegalEntity, Person, WorkCalendar
 from infra.models import AuditEvent
 from tests.board.page_client import signed_in
+from tests.periods.model_builders import top_group
 from tests.worklist.close_task_builders import person
 from worklist.models import CloseTask, TaskAdoption, TaskTemplate, TaskTemplateDraft
 
@@ -135,11 +136,16 @@ def test_the_preview_warns_of_a_holiday_of_the_owner_and_of_calendars_out_of_ste
     anna: Person, owner_client: Client
 ) -> None:
     Habits.objects.create(person=anna, calendar=WorkCalendar.objects.get(code="ENGLAND"))
-    for code in ("NLDT", "USRT", "UKRT", ""):
-        for m in range(1, 13):
-            html = page(owner_client, "task_template", *MONTH, query=f"?month=2026-{m:02}&entity={code}")
-            print(code, m, re.findall(r'<small class="error">(.*?)</small>', html)[:3])
-    assert 0
+    html = page(owner_client, "task_template", *MONTH, query="?month=2026-04&entity=NLDT")
+    assert "Mon 4 May is May Day, a day off in the England calendar of the owner" in html
+    netherlands = LegalEntity.objects.get(code="NLDT").calendar
+    for day in ("2026-06-04", "2026-06-05"):
+        CalendarDay.objects.create(calendar=netherlands, day=day, working=False)
+    html = page(owner_client, "task_template", *MONTH)
+    words = "before “Set the period On hold or close it” of EU DTC BV, due Wed 10 June 17:00"
+    assert f"Due Tue 9 June, {words}" in html
+    single = signed_in(person("Sven Single", where=top_group().children.exclude(entities__code="NLDT")[0]))
+    assert single.get(reverse("task_template", args=MONTH)).status_code == 404
 
 
 def test_a_task_is_added_changed_moved_and_removed_and_a_version_published(admin_client: Client) -> None:

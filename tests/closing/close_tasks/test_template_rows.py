@@ -7,25 +7,18 @@ from datetime import time
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from closing.close_tasks.due_offsets import DueOffset
-from closing.close_tasks.erp_checks import DOCUMENT_PARTS, WORK_NOUNS, ErpCheck, ErpState, WorkCheck
 from closing.close_tasks.task_templates import (
-    ENTITY_ROLES,
-    PROFILE_FLAGS,
     AppliesIf,
     DependsOn,
-    ErpRule,
     LinkKind,
-    TaskLevel,
     TaskLink,
     TaskSpec,
     TemplateKind,
     TemplateVersion,
 )
 from closing.close_tasks.template_cells import (
-    ERPS,
     check_cell,
     erp_cell,
     parse_check,
@@ -42,6 +35,7 @@ from closing.close_tasks.template_rows import (
     templates_of_rows,
 )
 from tests.closing.close_tasks.task_builders import row, standard_codes, standard_templates, template
+from tests.closing.close_tasks.template_strategies import tasks
 
 
 def _read(text: str, **options: object) -> ImportedTemplate:
@@ -266,47 +260,7 @@ def test_two_rows_of_one_code_are_no_template() -> None:
         template(row("a"), row("a"))
 
 
-_NAMES = st.sampled_from(["a", "b-2", "ap-post", "z9"])
-_TASKS = st.builds(
-    TaskSpec,
-    code=_NAMES,
-    title=st.text("abc ()=;,+-@\t\"'\nÄ", min_size=1).map(str.strip).filter(bool),
-    due=st.builds(
-        DueOffset,
-        st.integers(-366, 366),
-        calendar_days=st.booleans(),
-        at=st.none() | st.times().map(lambda at: at.replace(microsecond=0)),
-    ),
-    areas=st.lists(st.sampled_from(["General ledger", "Tax", "My area"]), unique=True).map(tuple),
-    level=st.sampled_from(TaskLevel),
-    erp=st.one_of(
-        st.builds(ErpRule, st.frozensets(st.sampled_from(sorted(ERPS.values())))),
-        st.builds(ErpRule, st.just(frozenset()), st.frozensets(st.sampled_from(sorted(ERPS.values())))),
-    ),
-    applies_if=st.builds(
-        AppliesIf,
-        st.frozensets(st.sampled_from(sorted(ENTITY_ROLES)), min_size=1),
-        st.frozensets(st.sampled_from(sorted(PROFILE_FLAGS))),
-        st.frozensets(st.sampled_from(["E1", "E2"])),
-        st.frozensets(st.sampled_from(["G1"])),
-    ),
-    owner_role=st.sampled_from(["", "Controller"]),
-    check=st.builds(
-        ErpCheck,
-        st.lists(
-            st.sampled_from(
-                [WorkCheck(kind) for kind in WORK_NOUNS]
-                + [WorkCheck("unposted_documents", part) for part in DOCUMENT_PARTS]
-            ),
-            unique=True,
-        ).map(tuple),
-        st.lists(st.sampled_from(ErpState), unique=True).map(tuple),
-    ),
-    sign_off=st.booleans(),
-)
-
-
-@given(task=_TASKS)
+@given(task=tasks())
 def test_every_task_survives_a_file(task: TaskSpec) -> None:
     read = _read(template_csv(template(task)))
     assert (read.tasks, read.problems) == ((task,), ())
