@@ -34,8 +34,10 @@ from board.reports.matrix_page import matrix_page
 from board.reports.overdue_page import past_deadline
 from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
+from board.tasks.absence_page import absence_end, task_absences
 from board.tasks.adoption_page import adopt
 from board.tasks.reopening_page import task_reopening
+from board.tasks.role_pages import task_roles
 from board.tasks.support_page import restore_support, support_file, withdraw_support
 from board.tasks.task_lists import entity_tasks, my_tasks, tasks
 from board.tasks.task_page import task
@@ -80,6 +82,9 @@ urlpatterns = [
     path("entities/<str:code>/tasks/reopening/", task_reopening, name="task_reopening"),
     path("tasks/", tasks, name="tasks"),
     path("tasks/mine/", my_tasks, name="my_tasks"),
+    path("tasks/roles/", task_roles, name="task_roles"),
+    path("tasks/absences/", task_absences, name="task_absences"),
+    path("tasks/absences/<int:pk>/end/", absence_end, name="end_absence"),
     path("tasks/templates/", task_templates, name="task_templates"),
     path("tasks/templates/adopt/", adopt, name="adopt_tasks"),
     path("tasks/templates/<str:code>/<slug:kind>/", task_template, name="task_template"),
