@@ -47,6 +47,7 @@ from board.tasks.template_import import template_import
 from board.tasks.template_page import task_template, template_export
 from board.tasks.templates_page import task_templates
 from board.web import health
+from board.work_files.upload_page import work_template, work_template_csv, work_upload, work_upload_plan
 
 urlpatterns = [
     path("", scoreboard, name="scoreboard"),
@@ -105,6 +106,10 @@ urlpatterns = [
     path("tasks/support/<uuid:uid>/", support_file, name="support_file"),
     path("tasks/support/<uuid:uid>/withdraw/", withdraw_support, name="withdraw_support"),
     path("tasks/support/<uuid:uid>/restore/", restore_support, name="restore_support"),
+    path("work/upload/", work_upload, name="work_upload"),
+    path("work/upload/template.xlsx", work_template, name="work_template"),
+    path("work/upload/template/<slug:sheet>.csv", work_template_csv, name="work_template_csv"),
+    path("work/upload/<uuid:uid>/", work_upload_plan, name="work_upload_plan"),
     path("wall/", wall, name="wall"),
     path("export/board.csv", exports.board_csv, name="export_board_csv"),
     path("export/board.xlsx", exports.board_xlsx, name="export_board_xlsx"),

@@ -28,7 +28,9 @@ VERB_HEADINGS = {
     **dict.fromkeys(("group", "calendar", "connection", "entity", "group_file"), "Set-up"),
     **dict.fromkeys(("policy", "deadline", "period"), "Deadlines and months"),
     "remark": "Remarks",
-    **dict.fromkeys(("task", "tasks", "task_template", "task_role", "task_deputy", "carried"), "Close tasks"),
+    **dict.fromkeys(
+        ("task", "tasks", "task_template", "task_role", "task_deputy", "carried", "work"), "Close tasks"
+    ),
     "silence": "Silences",
     **dict.fromkeys(("destination", "alert_policy", "preferences"), "Notifications"),
     "view": "Saved views",

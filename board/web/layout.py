@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from board.web.readers import audit_access, person_menu
+from board.web.readers import audit_access, may_send_work, person_menu
 from closing.close_tasks.row_tasks import TASKS
 from closing.judging.standing import Level
 from closing.scoreboard.board import Scoreboard
@@ -60,4 +60,8 @@ def layout_context(person: Person, here: str, board: Scoreboard | None = None) -
     if here == TASKS.name or (board is not None and any(TASKS in row.annotations for row in board.rows)):
         nav.append(NavItem(TASKS.name, "Tasks", reverse("tasks"), here == TASKS.name))
     links = [NavItem("audit", "Audit log", reverse("audit"), here == "audit")] if audit_access(person) else []
+    if may_send_work(person):
+        links.append(
+            NavItem("work_upload", "Send work by file", reverse("work_upload"), here == "work_upload")
+        )
     return {"person": person_menu(person), "nav": nav, "person_links": links}

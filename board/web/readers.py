@@ -21,6 +21,9 @@ from entities.models import Membership, Person
 View = Callable[..., HttpResponse]
 
 
+_WRITING_ROLES = frozenset({Membership.Role.FINANCE.value, Membership.Role.ADMINISTRATOR.value})
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx sent the request, except to restore its history, which needs a whole page."""
     htmx = request.htmx  # type: ignore[attr-defined]
@@ -93,6 +96,15 @@ def administers_a_group(person: Person) -> bool:
     memberships = (membership.split(":") for membership in memberships_of(person))
     return person.is_superuser or any(
         role == Membership.Role.ADMINISTRATOR and path for role, path, *_ in memberships
+    )
+
+
+def may_send_work(person: Person) -> bool:
+    """Whether the person may write on any entity, as a role or as the owner of one, or is a superuser."""
+    memberships = (membership.split(":") for membership in memberships_of(person))
+    return person.is_superuser or any(
+        role in _WRITING_ROLES or (role == Membership.Role.OWNER and bool(entity))
+        for role, _, entity in memberships
     )
 
 

@@ -15,6 +15,7 @@ from closing.tables import RefusedCell, TableCell
 LONGEST_NOTE = 300  # letters
 MOST_COUNTED = 10_000_000
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,6})?\Z")
+_RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?\Z")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}\Z")
 _CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _GUARDED = re.compile(r"'[=+\-@\t\r]")
@@ -121,6 +122,16 @@ def amount(cell: TableCell, name: str = "Amount") -> Decimal:
     if not _AMOUNT.match(text) or abs(Decimal(text)) >= _LARGEST:
         raise CellRefused(
             f"“{_quoted(text)}” is not an amount. Write it like 1234.56: a point, no separators."
+        )
+    return Decimal(text)
+
+
+def rate(cell: TableCell, name: str = "Rate") -> Decimal:
+    """A rate above zero, to twelve decimals."""
+    text = required_text(cell, name)
+    if not _RATE.match(text) or Decimal(text) == 0:
+        raise CellRefused(
+            f"“{_quoted(text)}” is not a rate above zero. Write it like 1.17: a point, no separators."
         )
     return Decimal(text)
 

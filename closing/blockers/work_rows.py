@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import TypeVar
 
 from closing.blockers import work_cells as cells
@@ -76,9 +77,16 @@ class RunRow:
     voucher: str
 
 
+class AmountBasis(StrEnum):
+    """Whether an amount is in the currency of the transactions, or converted into that of the entity's ledger."""
+
+    TRANSACTION = "transaction"
+    LEDGER = "ledger"
+
+
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """One balance of an entity with a partner of the group, in the currency of the transactions."""
+    """One balance of an entity with a partner of the group, in one currency."""
 
     line: int
     entity: str
@@ -87,6 +95,7 @@ class PositionRow:
     side: PositionSide
     amount: Decimal
     currency: str
+    basis: AmountBasis
     as_of: FileMoment
 
 
@@ -232,6 +241,12 @@ def run_row(row: RowReader) -> RunRow:
     )
 
 
+def _basis(cell: TableCell) -> str:
+    return (
+        cells.choice(cell, "Basis", AmountBasis) if cells.cell_text(cell) else AmountBasis.TRANSACTION.value
+    )
+
+
 def position_row(row: RowReader) -> PositionRow:
     entity, partner = row.text("Entity"), row.text("Partner")
     if entity and entity == partner:
@@ -248,6 +263,7 @@ def position_row(row: RowReader) -> PositionRow:
         ),
         row.read("Amount", cells.amount, Decimal(0)),
         row.read("Currency", cells.currency, ""),
+        AmountBasis(row.read("Basis", _basis, AmountBasis.TRANSACTION.value)),
         row.read("As of", lambda cell: cells.moment(cell, "As of"), _EPOCH),
     )
 
@@ -255,9 +271,7 @@ def position_row(row: RowReader) -> PositionRow:
 def rate_row(row: RowReader) -> RateRow:
     base = row.read("Currency", cells.currency, "")
     quote = row.read("In", lambda cell: cells.currency(cell, "In"), "")
-    rate = row.read("Rate", lambda cell: cells.amount(cell, "Rate"), Decimal(1))
+    rate = row.read("Rate", cells.rate, Decimal(1))
     if base and base == quote:
         row.refuse("In", f"1 {base} is always 1 {base}. Write another currency.")
-    if rate <= 0:
-        row.refuse("Rate", "A rate is above zero. Write how much of “In” 1 of “Currency” is.")
     return RateRow(row.line, row.text("Group"), row.read("Month", cells.month, _EPOCH), base, quote, rate)

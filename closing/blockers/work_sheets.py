@@ -77,7 +77,9 @@ SHEETS = (
         "Executed at, Reverses, Warnings, Voucher",
         run_row,
     ),
-    _sheet(POSITIONS_SHEET, "Entity, Partner, Month, Side, Amount, Currency, As of", "", position_row),
+    _sheet(
+        POSITIONS_SHEET, "Entity, Partner, Month, Side, Amount, Currency, Basis, As of", "Basis", position_row
+    ),
     _sheet(RATES_SHEET, "Group, Month, Currency, In, Rate", "", rate_row),
 )
 _BY_NAME = {spec.name.casefold(): spec for spec in SHEETS}

@@ -58,6 +58,8 @@ def workbook_file(sheets: Mapping[str, Sequence[CellMap]], name: str = "work.xls
                     value = row.get(column)
                     if isinstance(value, date):
                         page.write_datetime(line, index, value, day)
+                    elif isinstance(value, str):
+                        page.write_string(line, index, value)
                     elif value is not None:
                         page.write(line, index, value)
     return SentFile(name, file.getvalue())
@@ -96,3 +98,29 @@ def run(through: str, executed: str, kind: str = "closing", **cells: object) -> 
 def reversal(through: str, executed: str, **cells: object) -> dict[str, object]:
     """The reversal of the close of EU DTC BV through a day."""
     return run(through, executed, "reversal", Reverses=through, **cells)
+
+
+def position(entity: str, partner: str, amount: str, **cells: object) -> dict[str, object]:
+    """A row of what a partner owes at the end of May, in EUR."""
+    row: dict[str, object] = {
+        "Entity": entity,
+        "Partner": partner,
+        "Month": "2026-05",
+        "Side": "due_from",
+        "Amount": amount,
+        "Currency": "EUR",
+        "As of": "2026-06-12 08:00",
+    }
+    return row | {key.replace("_", " "): value for key, value in cells.items()}
+
+
+def rate(base: str = "GBP", quote: str = "EUR", value: str = "1.17", **cells: object) -> dict[str, object]:
+    """A row of a closing rate of May."""
+    row: dict[str, object] = {
+        "Group": "MERIDIAN",
+        "Month": "2026-05",
+        "Currency": base,
+        "In": quote,
+        "Rate": value,
+    }
+    return row | cells

@@ -77,7 +77,7 @@ def store_facts(
 
 
 def _is_blind(fact: BlockerFact) -> bool:
-    """Whether a source does not show the work at all; counterparties are compared from any source of balances."""
+    """Whether a source does not show the work at all; counterparties are compared whatever states a balance."""
     return fact.count is None and fact.counterparties is None
 
 

@@ -109,6 +109,11 @@ class FileScope:
             raise CellRefused(f"{entity.name} closes {named} more than once. Write the last day: {ends}.")
         return found[0]
 
+    def check_month(self, entity: LegalEntity, month: date) -> None:
+        """Raises CellRefused for a month that the entity does not close."""
+        if not any(period.reporting_month == month for period in self.periods.get(entity.pk, [])):
+            self.period(entity, FilePeriod(month))
+
     def moment(self, entity: LegalEntity, named: FileMoment, column: str, *, whole_day: bool) -> datetime:
         """A moment of the entity's zone; a day alone is its end, if it has come, or else now; without `whole_day`
         its beginning. Raises CellRefused for one that has not come yet.

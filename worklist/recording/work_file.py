@@ -11,18 +11,22 @@ from typing import Any
 
 from django.db import transaction
 
+from closing.blockers.intercompany import Position
 from closing.blockers.inventory_runs import InventoryRun
+from closing.blockers.position_readings import PositionReadResult
 from closing.blockers.work_readings import PartRead
 from closing.blockers.work_rows import CellProblem
-from closing.blockers.work_sheets import TooManyRows, WorkFile, read_work_file
-from entities.audit_trail import Verb, entity_object, record_act
-from entities.models import LegalEntity, Person
+from closing.blockers.work_sheets import RATES_SHEET, TooManyRows, WorkFile, read_work_file
+from entities.audit_trail import Verb, entity_object, group_object, record_act
+from entities.models import Group, LegalEntity, Person
 from infra.table_files import read_tables
 from infra.workbook_reader import UnreadableFile
 from periods.board_cache.change_feed import nudge_after_commit
 from worklist.models import InventoryRunFact, WorkAttempt
+from worklist.recording.closing_rates import record_rates
 from worklist.recording.fact_store import store_facts
 from worklist.recording.file_facts import FileFact, plan_work
+from worklist.recording.file_positions import GroupRates, plan_positions, plan_rates
 from worklist.recording.file_runs import plan_runs
 from worklist.recording.file_scope import (
     FileEffect,
@@ -32,6 +36,7 @@ from worklist.recording.file_scope import (
     file_scope,
     source_of,
 )
+from worklist.recording.partner_positions import record_positions
 
 
 class WorkFileRefused(ValueError):
@@ -59,6 +64,9 @@ class ImportPlan:
     problems: Sequence[CellProblem]
     facts: Sequence[FileFact] = field(default=(), repr=False)
     runs: Sequence[InventoryRun] = field(default=(), repr=False)
+    positions: Sequence[Position] = field(default=(), repr=False)
+    rates: GroupRates = field(default_factory=dict, repr=False)
+    groups: Mapping[str, Group] = field(default_factory=dict, repr=False)
     entities: Mapping[int, LegalEntity] = field(default_factory=dict, repr=False)
 
     @property
@@ -110,9 +118,13 @@ def plan_import(by: Person, read: WorkFile, at: datetime) -> ImportPlan:
     scope = _scope(by, read, at)
     work, facts = plan_work(read.work, scope)
     runs, new_runs, run_facts = plan_runs(read.runs, scope)
+    pairs, positions = plan_positions(read.positions, scope)
+    rated, rates = plan_rates(read.rates, scope)
     problems = sorted([*read.problems, *scope.problems], key=lambda one: (one.sheet, one.line, one.column))
     entities = {entity.pk: entity for entity in scope.entities.values()}
-    return ImportPlan([*work, *runs], problems, [*facts, *run_facts], new_runs, entities)
+    lines = [*work, *runs, *pairs, *rated]
+    stored = [*facts, *run_facts], new_runs, positions, rates
+    return ImportPlan(lines, problems, *stored, groups=scope.groups, entities=entities)
 
 
 def _scope(by: Person, read: WorkFile, at: datetime) -> FileScope:
@@ -137,8 +149,7 @@ def import_work(by: Person, file: SentFile, at: datetime, *, good_rows: bool) ->
             )
         if not plan.rows:
             raise WorkFileRefused("The file has no row that can be taken. Start from the template.")
-        source = source_of(by)
-        changes = _store(plan, source, at)
+        changes = _store(plan, by, at)
         _record(plan, file, by, at)
         nudge_after_commit()
     effects = {effect.value: count for effect, count in plan.counts().items()}
@@ -157,7 +168,14 @@ def _lock(scope: FileScope) -> None:
     list(running.order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
-def _store(plan: ImportPlan, source: str, at: datetime) -> int:
+def _store(plan: ImportPlan, by: Person, at: datetime) -> int:
+    """Store the rates first, by which the positions are compared; returns how many facts and rates changed."""
+    source = source_of(by)
+    changes = 0
+    for (code, month), rates in sorted(plan.rates.items()):
+        changes += record_rates(plan.groups[code], month, rates, set_at=at, set_by=by, source=source)
+    if plan.positions:
+        changes += record_positions(PositionReadResult(tuple(plan.positions)), read_at=at, source=source)
     InventoryRunFact.objects.bulk_create(
         InventoryRunFact(
             entity_id=run.entity,
@@ -173,23 +191,21 @@ def _store(plan: ImportPlan, source: str, at: datetime) -> int:
         )
         for run in plan.runs
     )
-    if not plan.facts:
-        return 0
-    facts = [given.fact for given in plan.facts]
-    parts = {PartRead(fact.entity, fact.kind, fact.part) for fact in facts}
-    days = days_of([given.period for given in plan.facts])
-    return store_facts(facts, parts, days, at, attempt_id=None, source=source)
+    if plan.facts:
+        facts = [given.fact for given in plan.facts]
+        parts = {PartRead(fact.entity, fact.kind, fact.part) for fact in facts}
+        days = days_of([given.period for given in plan.facts])
+        changes += store_facts(facts, parts, days, at, attempt_id=None, source=source)
+    return changes
 
 
 def _record(plan: ImportPlan, file: SentFile, by: Person, at: datetime) -> None:
-    """One event for each entity; its actor saves the file, which states what another person knows at times."""
-    rows = Counter(line.code for line in plan.lines if line.line is not None)
-    for entity in sorted(plan.entities.values(), key=lambda one: one.code):
-        if rows[entity.code]:
-            values = {
-                "file": file.name,
-                "sha256": file.digest,
-                "rows": rows[entity.code],
-                "stated by": by.email,
-            }
-            record_act(Verb.WORK_BY_FILE, entity_object(entity), at=at, after=values)
+    """One event for each entity and group; its actor saves what the file states, at times for another person."""
+    rates = Counter(line.code for line in plan.lines if line.sheet == RATES_SHEET)
+    rows = Counter(line.code for line in plan.lines if line.line is not None and line.sheet != RATES_SHEET)
+    objects = [(entity_object(entity), rows[entity.code]) for entity in plan.entities.values()]
+    objects += [(group_object(group), rates[group.code]) for group in plan.groups.values()]
+    for target, count in sorted(objects, key=lambda one: (one[0].kind, one[0].id)):
+        if count:
+            values = {"file": file.name, "sha256": file.digest, "rows": count, "stated by": by.email}
+            record_act(Verb.WORK_BY_FILE, target, at=at, after=values)

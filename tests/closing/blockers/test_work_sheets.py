@@ -148,7 +148,7 @@ WRONG_CELLS: list[tuple[str, str, TableCell, str]] = [
     (POSITIONS, "Month", "2026-05-17", "“2026-05-17” is within a month. Write the month like 2026-05."),
     (POSITIONS, "Side", "debit", "“debit” is unknown here. Write one of: due_from, due_to."),
     (RATES, "In", "GBP", "1 GBP is always 1 GBP. Write another currency."),
-    (RATES, "Rate", "0", "A rate is above zero. Write how much of “In” 1 of “Currency” is."),
+    (RATES, "Rate", "0", "“0” is not a rate above zero. Write it like 1.17: a point, no separators."),
 ]
 
 

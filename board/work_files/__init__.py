@@ -1,0 +1,1 @@
+"""The screens by which unfinished work comes in as a file."""
