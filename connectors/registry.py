@@ -67,6 +67,11 @@ def work_turns() -> dict[str, int]:
     return {kind: connector.turns for kind, connector in CONNECTORS.items() if connector.work is not None}
 
 
+def turns_with_positions() -> dict[str, int]:
+    """The number of turns of each kind of ERP, the last of which reads balances with partners."""
+    return {kind: turns + 1 for kind, turns in work_turns().items()}
+
+
 def erp_link(connection: Connection | None, erp_id: str) -> str:
     """The URL where a person changes the period in the ERP; "" if it is not known to be safe.
 

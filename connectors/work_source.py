@@ -86,6 +86,15 @@ class WorkSource(Protocol):
         """
         ...
 
+    def read_positions(
+        self, refs: Sequence[WorkRef], read_at: datetime, entity_of: Mapping[str, str]
+    ) -> WorkReadResult:
+        """Read the balances of these companies with partners at the ends of their periods, in a turn of its own.
+
+        `entity_of` gives the code of the entity behind what an ERP calls a partner. Raises as `read_work`.
+        """
+        ...
+
     def coverage(self) -> Mapping[PartKey, PartCoverage]:
         """What can be read here, as found when the connection is set up; raises as `read_work`."""
         ...

@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from closing.blockers.work_readings import WorkReadResult
 from closing.calendar.days import DateSpan
+from connectors.position_turn import entities_by_partner, refs_of_positions
 from connectors.registry import build_work_source, work_turns
 from connectors.sync import (
     LEASE,
@@ -55,14 +56,18 @@ def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = RE
 
     def read_and_record() -> WorkRecordingResult:
         source = build_work_source(settings_for(connection, budget))
-        attempt.turn = with_retries(lambda: _next_turn(attempt, work_turns()[connection.kind]))
+        position_turn = work_turns()[connection.kind]  # after those of work
+        attempt.turn = with_retries(lambda: _next_turn(attempt, position_turn + 1))
         with_retries(lambda: attempt.save(update_fields=["turn"]))
         refs, days = with_retries(lambda: companies_to_read(connection.pk, as_of))
-        result = (
-            source.read_work(refs, days, as_of, turn=attempt.turn)
-            if refs
-            else WorkReadResult((), frozenset())
-        )
+        if attempt.turn == position_turn:
+            refs = with_retries(lambda: refs_of_positions(refs, as_of))
+        if not refs:
+            result = WorkReadResult((), frozenset())
+        elif attempt.turn == position_turn:
+            result = source.read_positions(refs, as_of, with_retries(lambda: entities_by_partner(connection)))
+        else:
+            result = source.read_work(refs, days, as_of, turn=attempt.turn)
         attempt_result = AttemptResult(
             Outcome.PARTIAL if result.gaps else Outcome.OK,
             finished_at(),

@@ -9,10 +9,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from closing.blockers.blocker_facts import MAX_IDS, MAX_ITEMS, BlockerFact, Doubt, FactId, FactItem
-from closing.blockers.blocker_kinds import KINDS, CountedUnit
+from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit
+from closing.blockers.position_readings import PositionReadResult
 from closing.blockers.work_readings import PartRead, WorkGap
 from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
 
+POSITIONS: PartKey = (BlockerKind.INTERCOMPANY_IMBALANCE, "")  # of all partners of a company
 _NO_DAY = date.max  # items without a date come last
 
 
@@ -39,6 +41,18 @@ class WorkItem:
 class _Tally:
     items: list[WorkItem] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+
+
+def parts_of_positions(
+    found: PositionReadResult, refs: Iterable[WorkRef]
+) -> tuple[frozenset[PartRead], tuple[WorkGap, ...]]:
+    """The part of each company whose positions were read, and the gaps of those that were missed this time."""
+    ids = {ref.code: ref.entity for ref in refs}
+    parts = {PartRead(ids[code], *POSITIONS) for code in {*found.read, *found.refused} if code in ids}
+    gaps = [
+        WorkGap(ids[code], *POSITIONS, words) for code, words in sorted(found.missed.items()) if code in ids
+    ]
+    return frozenset(parts), tuple(gaps)
 
 
 class WorkTally:

@@ -52,18 +52,20 @@ WITH shown AS MATERIALIZED (
 ), facts AS MATERIALIZED (
     SELECT * FROM held
     WHERE read_at <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s)
-      AND (count IS NULL OR count > 0 OR body ?| ARRAY['at_least', 'apart', 'doubt'] OR partner_id IS NOT NULL)
+      AND (count IS NULL OR count > 0 OR body ?| ARRAY['at_least', 'apart', 'doubt']
+           OR partner_id IS NOT NULL AND body ? 'items')  -- a pair in step has both sides, one that is gone has none
 ), newest AS MATERIALIZED (
     SELECT DISTINCT ON (a.connection_id, a.turn) a.connection_id, a.turn, a.started_at FROM worklist_workattempt a
     WHERE a.outcome IN ('ok', 'partial') AND a.started_at <= %(as_of)s
       AND a.connection_id IN (SELECT e.connection_id FROM entities_legalentity e
-                              WHERE e.id IN (SELECT entity_id FROM facts))
+                              WHERE e.id IN (SELECT entity_id FROM facts UNION SELECT partner_id FROM facts))
     ORDER BY a.connection_id, a.turn, a.started_at DESC
 )
 SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS c, f.count::bigint AS n,
        f.entity_id AS m, f.other_id AS o, f.amount, f.source_as_of AS at,
-       greatest(f.read_at, CASE WHEN w.last_read_at <= %(as_of)s THEN w.last_read_at ELSE newest.started_at END)
-           AS confirmed,
+       greatest(f.read_at, least(
+           CASE WHEN w.last_read_at <= %(as_of)s THEN w.last_read_at ELSE newest.started_at END,
+           CASE WHEN p.last_read_at <= %(as_of)s THEN p.last_read_at ELSE of_partner.started_at END)) AS confirmed,
        CASE WHEN f.other_id IS NOT NULL THEN ({_NEAR_ON.format(period="f.other_period")}) END AS day,
        CASE WHEN EXISTS (SELECT FROM worklist_carrieditem i WHERE i.entity_id = f.entity_id AND i.kind = f.kind)
             THEN f.body ELSE f.body - 'ids' END  -- up to 2,000 ids, which only items carried on purpose need
@@ -71,10 +73,17 @@ SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS
 FROM facts f
 LEFT JOIN LATERAL (
     SELECT span.last_read_at, span.connection_id, span.turn FROM worklist_workspan span
-    WHERE span.entity_id = f.entity_id AND span.kind = f.kind AND span.part = f.part
+    WHERE span.entity_id = f.entity_id AND span.kind = f.kind
+      AND span.part = CASE WHEN f.partner_id IS NULL THEN f.part ELSE '' END
       AND span.first_read_at <= %(as_of)s AND f.attempt_id IS NOT NULL
     ORDER BY span.first_read_at DESC LIMIT 1) w ON true
 LEFT JOIN newest ON newest.connection_id = w.connection_id AND newest.turn = w.turn
+LEFT JOIN LATERAL (  -- two balances are confirmed as often as the one that is read less
+    SELECT span.last_read_at, span.connection_id, span.turn FROM worklist_workspan span
+    WHERE span.entity_id = f.partner_id AND span.kind = f.kind AND span.part = ''
+      AND span.first_read_at <= %(as_of)s AND f.attempt_id IS NOT NULL
+    ORDER BY span.first_read_at DESC LIMIT 1) p ON f.partner_id IS NOT NULL
+LEFT JOIN newest of_partner ON of_partner.connection_id = p.connection_id AND of_partner.turn = p.turn
 UNION ALL
 SELECT 'near', s.period_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        ({_NEAR_ON.format(period="s.period_id")}), NULL

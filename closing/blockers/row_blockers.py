@@ -40,9 +40,10 @@ class DatedFact:
 
 @dataclass(frozen=True, slots=True)
 class DatedBlocker:
-    """A blocker with the moment of its last reading, and whether that is too long ago to be shown as a fact.
+    """A blocker with the moment that it speaks of, and whether that is too long ago to be shown as a fact.
 
-    `source` is that of a fact from a file with its day, "by file, Ann Controller, 12 Jun"; else empty.
+    That is the moment of its last reading, or the age that its snapshot or file states. `source` is that of a fact
+    from a file with its day, "by file, Ann Controller, 12 Jun"; else empty.
     """
 
     blocker: Blocker
@@ -146,9 +147,10 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
         )
         if blocker is not None:
             fresh = as_of < fresh_until(dated.fact, dated.read_at, 2 * interval)
-            stated = dated.fact.source_as_of or dated.read_at
-            source = f"{dated.source}, {short_date(local_date(stated, zone))}" if dated.source else ""
-            blockers.append(DatedBlocker(blocker, dated.read_at, fresh, dated.partner, source))
+            # A snapshot or a file is as old as it states.
+            stated_at = dated.fact.source_as_of or dated.read_at
+            source = f"{dated.source}, {short_date(local_date(stated_at, zone))}" if dated.source else ""
+            blockers.append(DatedBlocker(blocker, stated_at, fresh, dated.partner, source))
     return replace(value, blockers=tuple(blockers))
 
 

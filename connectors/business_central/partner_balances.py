@@ -14,27 +14,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.intercompany import Position, PositionSide
 from closing.blockers.position_readings import PositionReadResult
 from closing.calendar.days import DateSpan
-from connectors.business_central.api_groups import (
-    COMPANION,
-    INTERCOMPANY,
-    central_client,
-    published_sets,
-)
+from connectors.business_central.api_groups import COMPANION, INTERCOMPANY, published_sets
 from connectors.business_central.company_work import CompanyWork
 from connectors.business_central.work_companies import listed_companies, read_companies
 from connectors.ledger_source import SourceSettings, name_key
-from connectors.odata.lists import InvalidRow, decimal_field, optional_text_field, text_field
-from connectors.work_source import PartKey, WorkRef
-from infra.outbound.entra_tokens import TokenCache
-from infra.outbound.session import RequestLimits
+from connectors.odata.lists import InvalidRow, ODataClient, decimal_field, optional_text_field, text_field
+from connectors.work_source import WorkRef
+from connectors.work_tally import POSITIONS
 
 MOST_MONTHS = 2  # with the two ways to each balance the six requests of a company (chapter 11)
 BALANCES = "intercompanyBalances"
-_PART: PartKey = (BlockerKind.INTERCOMPANY_IMBALANCE, "")
 _AMOUNT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\.[0-9]{2}")
 
 
@@ -51,36 +43,34 @@ class _Company:
 _Accounts = dict[tuple[str, PositionSide], str]  # entity's code of the partner, side -> account
 
 
-def read_positions(
+def read_partner_balances(
+    client: ODataClient,
     settings: SourceSettings,
-    tokens: TokenCache,
-    limits: RequestLimits,
     refs: Sequence[WorkRef],
-    months: Sequence[date],
     read_at: datetime,
     entity_of: Mapping[str, str],
 ) -> PositionReadResult:
-    """The positions of companies at the ends of at most two reporting months.
+    """The positions of companies at the ends of their periods, which are of at most two reporting months.
 
     `entity_of` gives the code of the entity behind a partner code, in any case; other partners are passed over.
     Raises RequestFailed when the whole read fails, ValueError for more months.
     """
+    months = sorted({period.month for ref in refs for period in ref.periods})
     if len(months) > MOST_MONTHS:
         raise ValueError(f"positions are read for at most {MOST_MONTHS} months at once, not {len(months)}")
     codes = {name_key(partner): code for partner, code in entity_of.items()}
-    with central_client(settings, tokens, limits) as client:
-        companion = published_sets(client, settings, COMPANION)
-        days = DateSpan(min(months, default=read_at.date()), read_at.date())
-        companies, unlisted = listed_companies(client, settings, refs, days, read_at, companion)
-        found = {company.ref.code: _Company() for company in companies}
-        read_companies(companies, [lambda company: _read(company, found[company.ref.code], months, codes)])
+    companion = published_sets(client, settings, COMPANION)
+    days = DateSpan(min(months, default=read_at.date()), read_at.date())
+    companies, unlisted = listed_companies(client, settings, refs, days, read_at, companion)
+    found = {company.ref.code: _Company() for company in companies}
+    read_companies(companies, [lambda company: _read(company, found[company.ref.code], codes)])
     missed = {ref.code: words for ref, words in unlisted}
     missed |= {company.ref.code: gap.words for company in companies for gap in company.tally.gaps()}
     answered = {code: one for code, one in found.items() if code not in missed}
     refused = {
-        company.ref.code: company.refused[_PART]
+        company.ref.code: company.refused[POSITIONS]
         for company in companies
-        if _PART in company.refused and company.ref.code in answered
+        if POSITIONS in company.refused and company.ref.code in answered
     }
     return PositionReadResult(
         tuple(position for one in answered.values() for position in one.positions),
@@ -94,25 +84,24 @@ def read_positions(
     )
 
 
-def _read(company: CompanyWork, found: _Company, months: Sequence[date], codes: Mapping[str, str]) -> None:
-    setup = company.rows("generalLedgerSetup", [_PART], select="localCurrencyCode")
-    partners = company.rows("intercompanyPartners", [_PART], INTERCOMPANY)
+def _read(company: CompanyWork, found: _Company, codes: Mapping[str, str]) -> None:
+    setup = company.rows("generalLedgerSetup", [POSITIONS], select="localCurrencyCode")
+    partners = company.rows("intercompanyPartners", [POSITIONS], INTERCOMPANY)
     if setup is None or partners is None:
         return
-    with company.checked("intercompanyPartners", _PART):
+    with company.checked("intercompanyPartners", POSITIONS):
         if len(setup) != 1:
             raise InvalidRow(f"the general ledger setup has {len(setup)} rows")
         currency = text_field(setup[0], "localCurrencyCode")
         accounts, shared = _accounts(company, found, partners, codes)
         for period in company.ref.periods:
-            if period.month in months:
-                balances = _balances(company, found, period.span.last, accounts, shared, codes)
-                if balances is None:
-                    return
-                found.positions += [
-                    _position(company, period.month, key, accounts[key], amount, currency)
-                    for key, amount in balances.items()
-                ]
+            balances = _balances(company, found, period.span.last, accounts, shared, codes)
+            if balances is None:
+                return
+            found.positions += [
+                _position(company, period.month, key, accounts[key], amount, currency)
+                for key, amount in balances.items()
+            ]
 
 
 def _accounts(
@@ -151,7 +140,7 @@ def _balances(
 ) -> dict[tuple[str, PositionSide], Decimal] | None:
     """The debit balance of each partner's accounts at the end of a day; None where they are refused or missed."""
     if BALANCES in company.companion:
-        rows = company.rows(BALANCES, [_PART], COMPANION, refused=[], filter=f"throughDate le {last}")
+        rows = company.rows(BALANCES, [POSITIONS], COMPANION, refused=[], filter=f"throughDate le {last}")
         if rows is not None:
             found.in_full = True
             sums = dict.fromkeys(accounts, Decimal(0))
@@ -163,9 +152,9 @@ def _balances(
                         sums[code, side] += amount
                         break
             return sums
-        if company.is_missed(_PART):
+        if company.is_missed(POSITIONS):
             return None
-    rows = company.rows("trialBalances", [_PART], filter=f"dateFilter le {last}")
+    rows = company.rows("trialBalances", [POSITIONS], filter=f"dateFilter le {last}")
     if rows is None:
         return None
     balances = {text_field(row, "number"): row for row in rows}

@@ -26,9 +26,11 @@ from connectors.business_central.api_groups import (
     published_sets,
 )
 from connectors.business_central.company_work import CompanyWork
+from connectors.business_central.partner_balances import read_partner_balances
 from connectors.business_central.work_companies import listed_companies, read_companies
 from connectors.ledger_source import SourceSettings
 from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
+from connectors.work_tally import parts_of_positions
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
@@ -103,6 +105,23 @@ class BusinessCentralWorkSource:
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
+            )
+
+    def read_positions(
+        self, refs: Sequence[WorkRef], read_at: datetime, entity_of: Mapping[str, str]
+    ) -> WorkReadResult:
+        """Read the balances with partners, in at most six requests of each company; see WorkSource."""
+        with central_client(self.settings, self.tokens, self.limits) as client:
+            found = read_partner_balances(client, self.settings, refs, read_at, entity_of)
+            parts, gaps = parts_of_positions(found, refs)
+            return WorkReadResult(
+                (),
+                parts,
+                gaps,
+                pages=client.pages_read,
+                rows=client.rows_read,
+                server_clock=client.server_clock,
+                positions=found,
             )
 
     def coverage(self) -> Mapping[PartKey, PartCoverage]:

@@ -13,6 +13,7 @@ from closing.blockers.blocker_facts import Doubt
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.work_readings import WorkReadResult
 from closing.calendar.days import DateSpan
+from connectors.finops.partner_accounts import read_partner_positions
 from connectors.finops.turn_reading import LATE_INVOICES, PartSource, TurnReading, covered
 from connectors.finops.work_documents import (
     APPROVAL_SOURCE,
@@ -37,7 +38,7 @@ from connectors.finops.work_lists import SetUnread, WorkLists
 from connectors.ledger_source import SourceSettings
 from connectors.odata.lists import ODataClient
 from connectors.work_source import Coverage, PartCoverage, PartKey, WorkRef
-from connectors.work_tally import WorkTally
+from connectors.work_tally import WorkTally, parts_of_positions
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.errors import AnswerMisread
 from infra.outbound.session import RequestLimits
@@ -96,6 +97,23 @@ class FinopsWorkSource:
                 pages=client.pages_read,
                 rows=client.rows_read,
                 server_clock=client.server_clock,
+            )
+
+    def read_positions(
+        self, refs: Sequence[WorkRef], read_at: datetime, entity_of: Mapping[str, str]
+    ) -> WorkReadResult:
+        """Read the balances with partners from snapshots, in five requests; see WorkSource."""
+        with ODataClient(self.settings, self.tokens, self.limits) as client:
+            found = read_partner_positions(WorkLists(client), refs, entity_of)
+            parts, gaps = parts_of_positions(found, refs)
+            return WorkReadResult(
+                (),
+                parts,
+                gaps,
+                pages=client.pages_read,
+                rows=client.rows_read,
+                server_clock=client.server_clock,
+                positions=found,
             )
 
     def coverage(self) -> Mapping[PartKey, PartCoverage]:

@@ -112,7 +112,7 @@ def snapshot_rows(books: Books, world: World, profile: Profile) -> Iterator[Valu
 
 
 def partner_accounts(books: Books) -> Iterator[Values]:
-    """The accounts that are set up for each partner."""
+    """The accounts that are set up for each partner: both, also where only one of them has a balance."""
     balances = [balance for balance in books.work.of(Balance) if balance.mapped]
     for partner in dict.fromkeys(balance.partner for balance in balances):
         accounts = {one.side: account_of(one) for one in balances if one.partner == partner}
@@ -120,8 +120,8 @@ def partner_accounts(books: Books) -> Iterator[Values]:
             "OriginatingLegalEntityId": books.company.code.lower(),
             "DestinationLegalEntityId": partner.lower(),
             "Journal": "GenJrn",
-            "OriginatingDebitAccountDisplayValue": accounts.get("due_from", ""),
-            "OriginatingCreditAccountDisplayValue": accounts.get("due_to", ""),
+            "OriginatingDebitAccountDisplayValue": accounts.get("due_from", DUE_FROM),
+            "OriginatingCreditAccountDisplayValue": accounts.get("due_to", DUE_TO),
         }
 
 

@@ -255,8 +255,8 @@ def test_balances_with_partners_at_the_end_of_may(erps: Erps) -> None:
             row["OriginatingCreditAccountDisplayValue"],
         )
         for row in accounts
-    } == {("nldt", "ukrt"): ("130420", ""), ("ukrt", "usrt"): ("130410", ""), ("ukrt", "nldt"): ("", "210420"),
-          ("usrt", "ukrt"): ("", "210410")}  # fmt: skip
+    } == {("nldt", "ukrt"): ("130420", "210400"), ("ukrt", "usrt"): ("130410", "210400"),
+          ("ukrt", "nldt"): ("130400", "210420"), ("usrt", "ukrt"): ("130400", "210410")}  # fmt: skip
     revalued = {
         row["MainAccountId"]: row["ForeignCurrencyRevaluation"] for row in erps.rows("/data/MainAccounts")
     }

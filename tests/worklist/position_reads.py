@@ -92,8 +92,10 @@ def without_foreign_currency(*codes: str) -> None:
 
 
 def pairs_in_force() -> dict[tuple[str, str], BlockerReading]:
-    """The intercompany facts in force, by counterparties and currency."""
-    rows = BlockerReading.objects.filter(kind="intercompany_imbalance", superseded_at=None)
+    """The intercompany facts of May in force, by counterparties and currency."""
+    rows = BlockerReading.objects.filter(
+        kind="intercompany_imbalance", superseded_at=None, period__reporting_month=MAY
+    )
     return {(row.part, row.currency): row for row in rows}
 
 

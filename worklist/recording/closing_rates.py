@@ -12,7 +12,7 @@ from closing.blockers.exchange_rates import ClosingRates
 from closing.calendar.months import next_month
 from entities.models import Group, LegalEntity, Person
 from worklist.models import ClosingRate
-from worklist.recording.pair_facts import compare_pairs, lock_pairs
+from worklist.recording.pair_facts import compare_pairs
 
 _PLACES = Decimal("0.000000000001")
 
@@ -36,7 +36,6 @@ def record_rates(
     if month.day != 1:
         raise ValueError(f"a month is given by its first day, not by {month}")
     ClosingRates(rates)
-    lock_pairs()
     now = {
         (base, quote): rate
         for base, quote, rate in ClosingRate.objects.filter(group=group, month=month, set_at__lte=set_at)

@@ -32,7 +32,8 @@ def store_facts(
 
     `parts` were read in full for the periods that touch `days`, and for work of no period. A part of a period is left
     alone where a later reading of it is in force, in any currency: readings are only ever replaced forwards. An ERP
-    that does not show the work replaces no fact of a file.
+    that does not show the work replaces no fact of a file. A fact of two counterparties is written again once the
+    other one has a period.
     """
     read = {(part.entity, part.kind, part.part) for part in parts}
     in_force = _facts_in_force(read, days)
@@ -42,17 +43,22 @@ def store_facts(
         (fact for fact in facts if (fact.entity, fact.kind, fact.part) in read),
         (fact for _, fact in in_force),
     )
+    partners = _partners(complete)
     changed = []
     for fact in complete:
         before = by_key.get(fact.key)
-        if fact.key[:4] in later or (before is not None and is_unchanged(before[1], fact)):
+        if fact.key[:4] in later:
             continue
-        if before is not None and attempt_id is not None and before[0].attempt_id is None and _is_blind(fact):
-            continue
+        if before is not None:
+            row, stored = before
+            held = (row.partner_id, row.partner_period_id)
+            if is_unchanged(stored, fact) and held == partners.get(fact.key, held):
+                continue
+            if attempt_id is not None and row.attempt_id is None and _is_blind(fact):
+                continue
         changed.append(fact)
     replaced = [by_key[fact.key][0].pk for fact in changed if fact.key in by_key]
     BlockerReading.objects.filter(pk__in=replaced).update(superseded_at=read_at)
-    partners = _partners(changed)
     BlockerReading.objects.bulk_create(
         BlockerReading(
             entity_id=fact.entity,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -28,9 +28,9 @@ from closing.calendar.months import previous_month
 from entities.models import LegalEntity, ancestor_paths
 from infra.fast_cursor import fast_cursor
 from periods.models import FiscalPeriod
-from worklist.models import BlockerReading, ClosingRate, PartnerListing, PartnerPosition
+from worklist.models import BlockerReading, CloseTask, ClosingRate, PartnerListing, PartnerPosition
 from worklist.recording.fact_store import store_facts
-from worklist.recording.revalued_entities import revalued_entities
+from worklist.recording.revalued_entities import REVALUATION_TASK, revalued_entities
 
 _LOCK = (
     5_210_340  # advisory lock: two readers of one pair queue up, so that the second compares with both sides
@@ -71,11 +71,12 @@ def compare_pairs(
 ) -> int:
     """Compare all pairs that involve one of these entities (ids) in these months, within the transaction that runs.
 
-    Returns how many facts changed. The caller holds `lock_pairs`. `just_read` has the entities whose live balances
-    were read at this moment. A pair that has no position and is set up at neither side any more becomes 0.
+    Returns how many facts changed. `just_read` has the entities whose live balances were read at this moment. A pair
+    that has no position and is set up at neither side any more becomes 0.
     """
     if not entities or not months:
         return 0
+    lock_pairs()
     stored = _stored(entities, months)
     if not stored.pairs:
         return 0
@@ -92,6 +93,8 @@ def compare_pairs(
         provenance = _provenance(pair, stored)
         if provenance is not None:
             key = provenance.attempt or None, provenance.source
+            if provenance.source:  # a fact from a file states a moment
+                made = [replace(fact, source_as_of=fact.source_as_of or provenance.read_at) for fact in made]
             facts[key] += made
     days = DateSpan(
         min(period.first_day for period in stored.periods.values()),
@@ -109,6 +112,16 @@ def compare_pairs(
         for (attempt, source), own in facts.items()
         if own
     )
+
+
+def compare_after_revaluation(tasks: Iterable[CloseTask], at: datetime) -> None:
+    """Compare the pairs of the entities and months of those of these tasks that show a revaluation done or not."""
+    revalued: defaultdict[date, set[int]] = defaultdict(set)
+    for task in tasks:
+        if task.code == REVALUATION_TASK and task.entity_id is not None:
+            revalued[task.month].add(task.entity_id)
+    for month, entities in revalued.items():
+        compare_pairs(entities, {month}, at)
 
 
 def newest_reads(entities: Iterable[int]) -> dict[int, datetime]:
@@ -257,14 +270,16 @@ def _facts_of(
         )
         for row in rows
     ]
-    return [
+    facts = [
         intercompany_fact(one, entity=ids[first], period=period.pk, read_at=at)
         for one in compare(positions, inputs, [(first, second)])
     ]
+    compared = {fact.currency or "" for fact in facts}
+    return facts + [_zero(row, at) for row in stored.earlier.get(pair, ()) if row.currency not in compared]
 
 
 def _zero(earlier: BlockerReading, at: datetime) -> BlockerFact:
-    """A fact of a pair that is no more."""
+    """The fact of a pair that is no more, or is compared in another currency: without sides, so not shown."""
     return BlockerFact(
         entity=earlier.entity_id,
         period=earlier.period_id,
@@ -275,7 +290,6 @@ def _zero(earlier: BlockerReading, at: datetime) -> BlockerFact:
         part=earlier.part,
         amount=Decimal(0) if earlier.currency else None,
         currency=earlier.currency or None,
-        source_as_of=earlier.source_as_of if earlier.source else None,
     )
 
 

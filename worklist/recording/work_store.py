@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
 
+from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.work_readings import PartRead, WorkReadResult
 from closing.calendar.days import DateSpan
+from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, finish_attempt
 from periods.recording.store import lock_running
 from worklist.models import WorkAttempt
 from worklist.recording.fact_store import store_facts
+from worklist.recording.pair_facts import compare_pairs
 from worklist.recording.partner_positions import record_positions
 
 
@@ -43,9 +47,19 @@ def record_work(
         changes += store_facts(
             result.facts, result.parts, days, attempt.started_at, attempt_id=attempt.pk, source=""
         )
+        _compare_revalued(result, attempt.started_at)
         _store_spans(attempt, result.parts, days)
         finish_attempt(attempt.pk, attempt_result, changes=changes, attempts=WorkAttempt)
     return WorkRecordingResult(changes, len(result.gaps))
+
+
+def _compare_revalued(result: WorkReadResult, read_at: datetime) -> None:
+    """Compare again the pairs of entities of which the read shows whether they are revalued."""
+    facts = [fact for fact in result.facts if fact.kind is BlockerKind.REVALUATION_NOT_RUN and not fact.doubt]
+    months = FiscalPeriod.objects.filter(pk__in={fact.period for fact in facts if fact.period})
+    compare_pairs(
+        {fact.entity for fact in facts}, set(months.values_list("reporting_month", flat=True)), read_at
+    )
 
 
 def _store_spans(attempt: WorkAttempt, parts: Iterable[PartRead], days: DateSpan) -> None:

@@ -19,6 +19,7 @@ from entities.models import Person
 from infra.audit.recording import AuditedObject
 from periods.board_cache.change_feed import nudge_after_commit
 from worklist.models import CloseTask, TaskComment, TaskEvent
+from worklist.recording.pair_facts import compare_after_revaluation
 from worklist.task_store.task_checks import check_results
 from worklist.task_store.task_index import close_groups, index_of, locked_tasks, tasks_around
 from worklist.task_store.task_people import people_of_tasks
@@ -64,6 +65,7 @@ def act_on_task(by: Person, uid: UUID, act: TaskAct, at: datetime, *, reason: st
         act, record_of(task), by.pk, people.of(task), at, index, check=check, reason=reason
     )
     store_change(task, record, change, by)
+    compare_after_revaluation([task], at)
     return task
 
 
@@ -103,6 +105,7 @@ def mark_tasks_done(by: Person, uids: Collection[UUID], at: datetime) -> BulkRes
     )
     for record, change in zip(result.done, result.events, strict=True):
         store_change(by_key[record.key], record, change, by)
+    compare_after_revaluation([by_key[record.key] for record in result.done], at)
     return result
 
 

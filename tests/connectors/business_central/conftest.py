@@ -11,6 +11,7 @@ from entities.models import Connection, LegalEntity
 from simulator.run import Running, running
 from tests.connectors.simulator_sources import NOON_12_JUNE
 from tests.periods.model_builders import calendar, groups, policy, top_group, workday
+from tests.worklist.position_reads import rates_of_may
 
 ODD_COMPANIES = """
 bizcentral:
@@ -76,3 +77,31 @@ def central(sim: Running) -> Connection:
             erp_id=name,
         )
     return connection
+
+
+@pytest.fixture
+def both(central: Connection, sim: Running) -> Running:
+    """UK Retail Ltd is in Finance & Operations, Ireland Operations in Business Central."""
+    finops = Connection(
+        name="meridian-finops",
+        kind="finops",
+        base_url=sim.url,
+        authority=sim.url,
+        tenant="meridian.example",
+        client_id="simulator",
+    )
+    finops.secret = "simulator"
+    finops.save()
+    LegalEntity.objects.create(
+        code="UKRT",
+        name="UK Retail Ltd",
+        zone="Europe/London",
+        country="GB",
+        group=groups()["UK"],
+        calendar=LegalEntity.objects.get(code="IEOP").calendar,
+        connection=finops,
+        erp_id="ukrt",
+    )
+    rates_of_may()
+    sim.set_work("IEOP", month="2026-05", situation="intercompany")
+    return sim

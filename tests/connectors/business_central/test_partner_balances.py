@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,11 @@ import pytest
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.intercompany import PositionSide
 from closing.blockers.position_readings import PositionReadResult
-from connectors.business_central.partner_balances import read_positions
-from infra.outbound.entra_tokens import TokenCache
+from closing.blockers.work_readings import PartRead
+from connectors.work_tally import POSITIONS
 from infra.outbound.errors import ServerUnavailable
 from simulator.run import Running
-from tests.connectors.simulator_sources import QUICK, settings
-from tests.connectors.work_reads import NOON, work_refs
+from tests.connectors.work_reads import NOON, work_refs, work_source
 
 MAY, APRIL = date(2026, 5, 1), date(2026, 4, 1)
 DUE_FROM, DUE_TO = PositionSide.DUE_FROM, PositionSide.DUE_TO
@@ -30,9 +30,16 @@ def read(sim: Running, *months: date, situation: str = "intercompany", **step: A
 
 
 def read_now(sim: Running, *months: date) -> PositionReadResult:
-    given = settings("business_central", sim.url)
-    refs = work_refs("business_central")
-    return read_positions(given, TokenCache(), QUICK, refs, months or [MAY], NOON, ENTITIES)
+    refs = [
+        replace(ref, periods=tuple(one for one in ref.periods if one.month in (months or [MAY])))
+        for ref in work_refs("business_central")
+    ]
+    found = work_source("business_central", sim.url).read_positions(refs, NOON, ENTITIES)
+    assert found.positions is not None
+    assert found.parts | {PartRead(gap.entity, gap.kind, gap.part) for gap in found.gaps} == {
+        PartRead(ref.entity, *POSITIONS) for ref in refs
+    }
+    return found.positions
 
 
 def amounts(found: PositionReadResult) -> dict[tuple[str, str, date, PositionSide], Decimal | None]:
@@ -115,4 +122,4 @@ def test_a_company_that_is_not_listed_is_missed_and_an_absent_environment_raises
     with pytest.raises(ServerUnavailable):
         read_now(sim)
     with pytest.raises(ValueError, match="at most 2 months"):
-        read_now(sim, MAY, APRIL, date(2026, 3, 1))
+        read_now(sim, MAY, APRIL, date(2026, 6, 1))

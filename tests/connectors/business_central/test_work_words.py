@@ -9,7 +9,7 @@ import pytest
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart
 from closing.blockers.row_blockers import BLOCKERS
 from closing.blockers.weighing import Blocker, BlockerLevel
-from connectors.registry import work_turns
+from connectors.registry import turns_with_positions
 from connectors.sync import sync_connection
 from connectors.work_sync import sync_work
 from entities.models import Connection, LegalEntity
@@ -35,7 +35,7 @@ def read(
     if situations:
         sim.set_work("IEOP", month="2026-05", situation=list(situations))
     sync_connection(connection, moment)
-    for _ in range(work_turns()["business_central"] if turns is None else turns):
+    for _ in range(turns_with_positions()["business_central"] if turns is None else turns):
         moment += timedelta(seconds=20)
         assert sync_work(connection, moment).attempt is not None
     return moment + timedelta(seconds=20)
@@ -129,7 +129,7 @@ def test_finished_work_leaves_the_row(central: Connection, sim: Running) -> None
     before = read(central, sim, "2026-06-12 12:00", "seven_lines", "purchase_invoices_4", turns=2)
     assert (DOCUMENTS, DocumentPart.VENDOR_INVOICES) in blockers("IEOP", before)
     sim.set_work("IEOP", finish="*")
-    after = read(central, sim, "2026-06-12 12:30", turns=4)
+    after = read(central, sim, "2026-06-12 12:30", turns=5)
     shown = blockers("IEOP", after)
     assert (DOCUMENTS, DocumentPart.VENDOR_INVOICES) not in shown
     assert words(shown, LINES) == (NOTE, "none seen; customer and vendor lines are hidden")
@@ -169,5 +169,5 @@ def test_a_turn_that_fails_holds_up_no_other(central: Connection, sim: Running) 
     for minute in range(1, 7):
         sync_work(central, before + timedelta(minutes=minute))
     attempts = WorkAttempt.objects.order_by("started_at").values_list("turn", "outcome")
-    assert [turn for turn, _ in attempts] == [0, 1, 2, 3, 0, 1]
+    assert [turn for turn, _ in attempts] == [0, 1, 2, 3, 4, 0]
     assert {outcome for turn, outcome in attempts if turn == 2} == {"unavailable"}

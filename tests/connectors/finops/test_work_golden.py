@@ -9,7 +9,7 @@ import pytest
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.row_blockers import BLOCKERS
 from closing.blockers.weighing import Blocker, BlockerLevel
-from connectors.registry import work_turns
+from connectors.registry import turns_with_positions
 from connectors.sync import READ_BUDGET, sync_connection
 from connectors.work_sync import sync_work
 from entities.models import Connection, LegalEntity
@@ -107,9 +107,9 @@ def test_all_turns_bring_documents_reversals_and_what_is_not_shown(group: Sample
     sim.set_work(
         "NLDT", month="2026-05", situation=["documents", "accruals_8", "accruals_6_more", "bank_open"]
     )
-    attempts = sync(group.connection, sim, LATE, turns=work_turns()["finops"])
+    attempts = sync(group.connection, sim, LATE, turns=turns_with_positions()["finops"])
     assert [(attempt.turn, attempt.outcome, attempt.words) for attempt in attempts] == [
-        (turn, "ok", "") for turn in range(3)
+        (turn, "ok", "") for turn in range(4)
     ]
     found = blockers("NLDT", LATE)
     words = {(kind.value, part): (one.level.value, one.because) for (kind, part), one in found.items()}
@@ -147,8 +147,8 @@ def test_a_turn_that_fails_stores_nothing_and_is_read_again_after_the_others(
     assert (attempt.outcome, attempt.turn) == ("unavailable", 0)
     assert not BlockerReading.objects.exists()
     sim.clear()
-    attempts = sync(group.connection, sim, utc("2026-06-12 12:20"), turns=3)
-    assert [(one.outcome, one.turn) for one in attempts] == [("ok", 1), ("ok", 2), ("ok", 0)]
+    attempts = sync(group.connection, sim, utc("2026-06-12 12:20"), turns=4)
+    assert [(one.outcome, one.turn) for one in attempts] == [("ok", 1), ("ok", 2), ("ok", 3), ("ok", 0)]
     assert BlockerReading.objects.filter(kind=LINES.value, count=61).count() == 1
 
 
