@@ -23,7 +23,8 @@ from infra.outbound.session import RequestLimits
 class Connector(NamedTuple):
     """What makes the sources of a connection, and the page of the ERP where a person changes a company's periods.
 
-    `work` makes the source of unfinished work, where the ERP has one; `turns` is its number of turns.
+    `work` makes the source of unfinished work, where the ERP has one; `turns` is the number of turns that
+    read its parts.
     """
 
     source: Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
@@ -62,14 +63,14 @@ def build_work_source(
     return connector.work(settings, tokens or _TOKENS, limits or RequestLimits())
 
 
-def work_turns() -> dict[str, int]:
-    """The number of turns of each kind of ERP whose unfinished work can be read."""
+def turns_of_parts() -> dict[str, int]:
+    """The number of turns that read the parts of unfinished work, of each kind of ERP that has any."""
     return {kind: connector.turns for kind, connector in CONNECTORS.items() if connector.work is not None}
 
 
-def turns_with_positions() -> dict[str, int]:
-    """The number of turns of each kind of ERP, the last of which reads balances with partners."""
-    return {kind: turns + 1 for kind, turns in work_turns().items()}
+def work_turns() -> dict[str, int]:
+    """The number of all turns of each kind of ERP; the last one reads balances with partners."""
+    return {kind: turns + 1 for kind, turns in turns_of_parts().items()}
 
 
 def erp_link(connection: Connection | None, erp_id: str) -> str:

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from connectors.pacing import due_connections
-from connectors.registry import turns_with_positions
+from connectors.registry import work_turns
 from connectors.sync import READ_BUDGET, sync_connection
 from connectors.work_pacing import due_work
 from connectors.work_sync import sync_work
@@ -50,7 +50,7 @@ def sync_work_due() -> None:
     as_of = database_clock()
     if claim_tick("sync work", WORK_LOOK_SECONDS, as_of):
         abandon_expired(as_of, attempts=WorkAttempt)
-        for connection_id in due_work(as_of, turns_with_positions()):
+        for connection_id in due_work(as_of, work_turns()):
             sync_work_one.delay(connection_id)
 
 
@@ -62,5 +62,5 @@ def sync_work_due() -> None:
 def sync_work_one(connection_id: int) -> None:
     """Read one turn of a connection's unfinished work if it is still due."""
     as_of = database_clock()
-    if connection_id in due_work(as_of, turns_with_positions()):
+    if connection_id in due_work(as_of, work_turns()):
         sync_work(Connection.objects.get(pk=connection_id), as_of)

@@ -56,15 +56,16 @@ def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = RE
 
     def read_and_record() -> WorkRecordingResult:
         source = build_work_source(settings_for(connection, budget))
-        position_turn = work_turns()[connection.kind]  # after those of work
-        attempt.turn = with_retries(lambda: _next_turn(attempt, position_turn + 1))
+        turns = work_turns()[connection.kind]
+        attempt.turn = with_retries(lambda: _next_turn(attempt, turns))
+        of_positions = attempt.turn == turns - 1
         with_retries(lambda: attempt.save(update_fields=["turn"]))
         refs, days = with_retries(lambda: companies_to_read(connection.pk, as_of))
-        if attempt.turn == position_turn:
+        if of_positions:
             refs = with_retries(lambda: refs_of_positions(refs, as_of))
         if not refs:
             result = WorkReadResult((), frozenset())
-        elif attempt.turn == position_turn:
+        elif of_positions:
             result = source.read_positions(refs, as_of, with_retries(lambda: entities_by_partner(connection)))
         else:
             result = source.read_work(refs, days, as_of, turn=attempt.turn)

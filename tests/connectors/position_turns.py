@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connectors.registry import work_turns
+from connectors.registry import turns_of_parts
 from connectors.sync import sync_connection
 from connectors.work_sync import sync_work
 from entities.models import Connection
@@ -22,7 +22,7 @@ def read_positions(sim: Running, at: str, *connections: Connection) -> None:
     sim.set_clock(moment)
     for connection in connections or Connection.objects.order_by("name"):
         sync_connection(connection, moment)
-        turns = work_turns()[connection.kind]
+        turns = turns_of_parts()[connection.kind]
         for turn in range(turns):
             WorkAttempt.objects.create(
                 connection=connection,

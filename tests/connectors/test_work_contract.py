@@ -8,13 +8,13 @@ import pytest
 
 from closing.blockers.blocker_facts import Doubt
 from closing.blockers.work_readings import PartRead
-from connectors.registry import work_turns
+from connectors.registry import turns_of_parts
 from connectors.work_source import Coverage
 from infra.outbound.errors import AccessRefused, AnswerMisread, ServerUnavailable
 from simulator.run import Running
 from tests.connectors.work_reads import LINES, WORK_COMPANIES, read_work, work_source
 
-KINDS = tuple(work_turns())
+KINDS = tuple(turns_of_parts())
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 # A company with unposted lines in May, another one, and the list that holds the lines.

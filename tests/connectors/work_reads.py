@@ -11,7 +11,7 @@ from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.work_readings import WorkReadResult
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
-from connectors.registry import build_work_source, work_turns
+from connectors.registry import build_work_source, turns_of_parts
 from connectors.work_source import WorkPeriod, WorkRef, WorkSource
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
@@ -98,7 +98,7 @@ def read_work(
 ) -> WorkRead:
     """One read of these turns, or of all."""
     read = WorkRead(kind)
-    for turn in turns or range(work_turns()[kind]):
+    for turn in turns or range(turns_of_parts()[kind]):
         source = work_source(kind, sim.url, **changes)
         read.results.append(source.read_work(work_refs(kind, *codes), SPRING, at, turn=turn))
     return read

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from closing.calendar.instants import parse_instant
-from connectors.registry import turns_with_positions
+from connectors.registry import work_turns
 from connectors.sync import sync_connection
 from connectors.work_sync import sync_work
 from entities.audit_trail import Verb, connection_object, record_act
@@ -58,7 +58,7 @@ class Command(BaseCommand):
 
     def _read_work(self, connection: Connection, as_of: datetime) -> bool:
         """Read every turn of the connection's unfinished work; False at the first that could not be read."""
-        for _ in range(turns_with_positions().get(connection.kind, 0)):
+        for _ in range(work_turns().get(connection.kind, 0)):
             try:
                 result = sync_work(connection, as_of)
             except OutOfOrderRead as refused:

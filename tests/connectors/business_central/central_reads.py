@@ -8,12 +8,12 @@ from typing import Any
 from closing.blockers.blocker_facts import BlockerFact
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.work_readings import WorkReadResult
-from connectors.registry import work_turns
+from connectors.registry import turns_of_parts
 from simulator.run import Running
 from tests.connectors.work_reads import WORK_COMPANIES, read_work
 
 BC = "business_central"
-JOURNALS, DOCUMENTS, RUNS, PARTNERS = range(work_turns()[BC])
+JOURNALS, DOCUMENTS, RUNS, PARTNERS = range(turns_of_parts()[BC])
 APRIL, MAY, JUNE = 4, 5, 6
 
 

@@ -9,7 +9,7 @@ import pytest
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart
 from closing.blockers.row_blockers import BLOCKERS
 from closing.blockers.weighing import Blocker, BlockerLevel
-from connectors.registry import turns_with_positions
+from connectors.registry import work_turns
 from connectors.sync import sync_connection
 from connectors.work_sync import sync_work
 from entities.models import Connection, LegalEntity
@@ -35,7 +35,7 @@ def read(
     if situations:
         sim.set_work("IEOP", month="2026-05", situation=list(situations))
     sync_connection(connection, moment)
-    for _ in range(turns_with_positions()["business_central"] if turns is None else turns):
+    for _ in range(work_turns()["business_central"] if turns is None else turns):
         moment += timedelta(seconds=20)
         assert sync_work(connection, moment).attempt is not None
     return moment + timedelta(seconds=20)

@@ -9,7 +9,7 @@ import pytest
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.row_blockers import BLOCKERS
 from closing.blockers.weighing import Blocker, BlockerLevel
-from connectors.registry import turns_with_positions
+from connectors.registry import work_turns
 from connectors.sync import READ_BUDGET, sync_connection
 from connectors.work_sync import sync_work
 from entities.models import Connection, LegalEntity
@@ -107,7 +107,7 @@ def test_all_turns_bring_documents_reversals_and_what_is_not_shown(group: Sample
     sim.set_work(
         "NLDT", month="2026-05", situation=["documents", "accruals_8", "accruals_6_more", "bank_open"]
     )
-    attempts = sync(group.connection, sim, LATE, turns=turns_with_positions()["finops"])
+    attempts = sync(group.connection, sim, LATE, turns=work_turns()["finops"])
     assert [(attempt.turn, attempt.outcome, attempt.words) for attempt in attempts] == [
         (turn, "ok", "") for turn in range(4)
     ]
