@@ -49,10 +49,14 @@ WITH shown AS MATERIALIZED (
     UNION ALL
     SELECT s.period_id, r.entity_id, r.period_id, r.*
     FROM shown s JOIN worklist_blockerreading r ON r.partner_period_id = s.period_id
+    UNION ALL
+    SELECT s.period_id, NULL, NULL, r.*
+    FROM shown s JOIN worklist_blockerreading r ON r.entity_id = s.entity_id AND r.period_id IS NULL
+    WHERE %(whole)s
 ), facts AS MATERIALIZED (
     SELECT * FROM held
     WHERE read_at <= %(as_of)s AND (superseded_at IS NULL OR superseded_at > %(as_of)s)
-      AND (count IS NULL OR count > 0 OR body ?| ARRAY['at_least', 'apart', 'doubt']
+      AND (count IS NULL OR count > 0 OR body ?| ARRAY['at_least', 'apart', 'doubt'] OR %(whole)s
            OR partner_id IS NOT NULL AND body ? 'items')  -- a pair in step has both sides, one that is gone has none
 ), newest AS MATERIALIZED (
     SELECT DISTINCT ON (a.connection_id, a.turn) a.connection_id, a.turn, a.started_at FROM worklist_workattempt a
@@ -61,13 +65,15 @@ WITH shown AS MATERIALIZED (
                               WHERE e.id IN (SELECT entity_id FROM facts UNION SELECT partner_id FROM facts))
     ORDER BY a.connection_id, a.turn, a.started_at DESC
 )
-SELECT 'fact' AS tag, f.row_id AS owner, f.kind AS a, f.part AS b, f.currency AS c, f.count::bigint AS n,
-       f.entity_id AS m, f.other_id AS o, f.amount, f.source_as_of AS at,
+SELECT CASE WHEN f.period_id IS NULL THEN 'undated' ELSE 'fact' END AS tag, f.row_id AS owner,
+       f.kind AS a, f.part AS b, f.currency AS c, f.count::bigint AS n, f.entity_id AS m, f.other_id AS o, f.amount,
+       f.source_as_of AS at,
        greatest(f.read_at, least(
            CASE WHEN w.last_read_at <= %(as_of)s THEN w.last_read_at ELSE newest.started_at END,
            CASE WHEN p.last_read_at <= %(as_of)s THEN p.last_read_at ELSE of_partner.started_at END)) AS confirmed,
        CASE WHEN f.other_id IS NOT NULL THEN ({_NEAR_ON.format(period="f.other_period")}) END AS day,
-       CASE WHEN EXISTS (SELECT FROM worklist_carrieditem i WHERE i.entity_id = f.entity_id AND i.kind = f.kind)
+       CASE WHEN %(whole)s
+                 OR EXISTS (SELECT FROM worklist_carrieditem i WHERE i.entity_id = f.entity_id AND i.kind = f.kind)
             THEN f.body ELSE f.body - 'ids' END  -- up to 2,000 ids, which only items carried on purpose need
        || jsonb_strip_nulls(jsonb_build_object('source', nullif(f.source, '')))
 FROM facts f
@@ -89,11 +95,13 @@ SELECT 'near', s.period_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
        ({_NEAR_ON.format(period="s.period_id")}), NULL
 FROM shown s WHERE s.period_id IN (SELECT row_id FROM facts)
 UNION ALL
-SELECT 'mark', i.period_id, i.kind, i.part, i.currency, i.units::bigint, NULL, NULL, i.amount, NULL, NULL, i.until,
+SELECT 'mark', f.row_id, i.kind, i.part, i.currency, i.units::bigint, NULL, NULL, i.amount, i.at, NULL, i.until,
        jsonb_build_array(i.item, i.reason, person.name)
-FROM worklist_carrieditem i JOIN entities_person person ON person.id = i.by_id
-WHERE i.period_id IN (SELECT row_id FROM facts) AND i.at <= %(as_of)s
-  AND (i.ended_at IS NULL OR i.ended_at > %(as_of)s)
+FROM facts f
+JOIN worklist_carrieditem i ON i.entity_id = f.entity_id AND i.kind = f.kind AND i.part = f.part
+    AND i.currency = f.currency AND i.period_id IS NOT DISTINCT FROM f.period_id  -- of counterparties the first's
+JOIN entities_person person ON person.id = i.by_id
+WHERE i.at <= %(as_of)s AND (i.ended_at IS NULL OR i.ended_at > %(as_of)s)
 UNION ALL
 SELECT DISTINCT 'due', f.row_id, t.erp_check, t.due_zone, NULL, NULL::bigint, NULL::bigint,
        CASE WHEN t.period_id <> f.row_id THEN f.other_id END, NULL::numeric, NULL::timestamptz, NULL::timestamptz,
@@ -174,10 +182,16 @@ class _Read:
     def add(self, record: _Record) -> None:
         """Sort one record in."""
         match record.tag:
-            case "fact":
+            case "fact" | "undated":
                 body = record.body
                 fact = fact_from_fields(
-                    (record.m, record.owner, record.a, record.b, record.c),
+                    (
+                        record.m,
+                        None if record.tag == "undated" else record.owner,
+                        record.a,
+                        record.b,
+                        record.c,
+                    ),
                     count=record.n,
                     amount=record.amount,
                     body=body,
@@ -207,15 +221,21 @@ class _Read:
                 self.of_entity[record.owner] = record.body
 
 
-def read_blockers(periods: Mapping[int, tuple[int, date]], as_of: datetime) -> Loaded[RowBlockers]:
+def read_blockers(
+    periods: Mapping[int, tuple[int, date]], as_of: datetime, *, whole: bool = False
+) -> Loaded[RowBlockers]:
     """The facts of these periods (id: entity, month) with what they are weighed by, and when the clock changes it.
 
-    A fact that says "none left", without a doubt, is not among them. Work of no period is not either.
+    Only where `whole`, a fact that says "none left" without a doubt is among them, as are work of no period and the
+    ids of all items.
     """
     entities = [entity for entity, _ in periods.values()]
     read = _Read()
     with fast_cursor() as cursor:
-        cursor.execute(_STATEMENT, {"periods": list(periods), "entities": entities, "as_of": as_of})
+        cursor.execute(
+            _STATEMENT,
+            {"periods": list(periods), "entities": entities, "as_of": as_of, "whole": whole},
+        )
         for row in cursor.fetchall():
             read.add(_Record._make(row))
     names = {record.a: record.b for record in read.entities.values()}

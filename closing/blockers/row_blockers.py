@@ -134,7 +134,7 @@ def weighed_for(value: RowBlockers, row: Row, as_of: datetime) -> RowBlockers:
         near = any(day is not None and today >= day for day in (inputs.near_on, dated.partner_near_on))
         blocker = weigh(
             dated.fact,
-            period,
+            period if dated.fact.period is not None else None,
             inputs.policy,
             inputs.profile,
             near=near,

@@ -60,6 +60,11 @@ class Blocker:
         return self.rule != _NOT_APPLICABLE
 
     @property
+    def left_behind(self) -> bool:
+        """Whether the work is left behind in a period in which nobody can post any more (row 6)."""
+        return self.rule == _LEFT_BEHIND
+
+    @property
     def entity_page_only(self) -> bool:
         """Whether only the page of the entity shows it: of a running period, undated, or a signal."""
         return self.undated or self.rule == _RUNNING or self.kind is BlockerKind.ACCRUAL_REVERSALS

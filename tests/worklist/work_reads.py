@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from closing.blockers.blocker_facts import BlockerFact
+from closing.blockers.blocker_facts import BlockerFact, FactId, FactItem
 from closing.blockers.blocker_kinds import KINDS, BlockerKind
 from closing.blockers.work_readings import PartRead, WorkGap, WorkReadResult
 from closing.calendar.days import DateSpan
@@ -17,6 +18,14 @@ from tests.builders import MAY, utc
 from worklist.models import WorkAttempt
 from worklist.recording.work_store import WorkRecordingResult, record_work
 
+# What a browser sends to carry the first of `two_invoices` on purpose.
+FIRST_INVOICE = {
+    "month": "2026-05",
+    "fact": "unposted_documents|vendor_invoices||",
+    "item": "1|10|V-1",
+    "until": "2026-06-30",
+    "reason": "the supplier disputes it",
+}
 WORK_DAYS = DateSpan(date(2026, 1, 1), date(2026, 12, 31))
 LEASE = timedelta(minutes=3)
 
@@ -35,6 +44,13 @@ def fact(code: str, kind: BlockerKind, count: int | None, at: datetime, **fields
 def lines(code: str, count: int | None, at: datetime, **fields: Any) -> BlockerFact:
     """A fact about the unposted journal lines of an entity's May."""
     return fact(code, BlockerKind.UNPOSTED_JOURNALS, count, at, **fields)
+
+
+def two_invoices(code: str, at: datetime) -> BlockerFact:
+    """Two vendor invoices of an entity's May that are not posted, each with its row: V-1 and V-2."""
+    ids = tuple(FactId(f"V-{number}", 1, Decimal(10 * number)) for number in (1, 2))
+    rows = tuple(FactItem(each.item_id, date(2026, 5, 20), each.amount, "EUR") for each in ids)
+    return fact(code, BlockerKind.UNPOSTED_DOCUMENTS, 2, at, part="vendor_invoices", ids=ids, items=rows)
 
 
 def begin_work(source: Connection, at: str | datetime) -> WorkAttempt:
