@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from closing.facts.base import UnknownFactKind
-from connectors.business_central.links import business_central_link
+from connectors.business_central.links import WEB_CLIENT_HOST, business_central_link
 from connectors.business_central.source import BusinessCentralSource
 from connectors.business_central.work import CENTRAL_TURNS, BusinessCentralWorkSource
 from connectors.finops.links import finops_link, finops_work_link
@@ -16,6 +16,7 @@ from connectors.finops.work import FINOPS_TURNS, FinopsWorkSource
 from connectors.ledger_source import LedgerSource, SourceSettings
 from connectors.work_source import WorkSource
 from entities.models import Connection
+from infra.hosts import HostAllowlist
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
@@ -24,19 +25,24 @@ class Connector(NamedTuple):
     """What makes the sources of a connection, and the page of the ERP where a person changes a company's periods.
 
     `work` makes the source of unfinished work, where the ERP has one; `turns` is the number of turns that
-    read its parts.
+    read its parts. `web_hosts` are those of the maker's web client, where it is not the host that is read.
     """
 
     source: Callable[[SourceSettings, TokenCache, RequestLimits], LedgerSource]
     link: Callable[[SplitResult, Connection, str], str]  # https base URL, connection, company's id
     work: Callable[[SourceSettings, TokenCache, RequestLimits], WorkSource] | None = None
     turns: int = 1
+    web_hosts: tuple[str, ...] = ()
 
 
 CONNECTORS: dict[str, Connector] = {
     "finops": Connector(FinopsSource, finops_link, FinopsWorkSource, FINOPS_TURNS),
     "business_central": Connector(
-        BusinessCentralSource, business_central_link, BusinessCentralWorkSource, CENTRAL_TURNS
+        BusinessCentralSource,
+        business_central_link,
+        BusinessCentralWorkSource,
+        CENTRAL_TURNS,
+        (WEB_CLIENT_HOST,),
     ),
 }
 
@@ -99,3 +105,18 @@ def erp_menu_link(connection: Connection | None, erp_id: str, menu_item: str) ->
     if connection is None or not company or connection.kind != "finops":
         return company
     return finops_work_link(connection.base_url, erp_id, menu_item) or ""
+
+
+def safe_work_link(connection: Connection | None, url: str | None) -> str:
+    """The URL of a page with unfinished work as a fact has it; "" for one that is not known to be safe.
+
+    Only https, and only to the host that the connection reads or to that of the ERP's web client.
+    """
+    if connection is None or not url or not url.startswith("https://") or connection.kind not in CONNECTORS:
+        return ""
+    own = urlsplit(connection.base_url).netloc
+    try:
+        HostAllowlist([*CONNECTORS[connection.kind].web_hosts, own]).check(url)
+    except ValueError:
+        return ""
+    return url

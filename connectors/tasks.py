@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 
+from connectors.asked_reads import read_one_turn, read_periods
 from connectors.pacing import due_connections
 from connectors.registry import work_turns
 from connectors.sync import READ_BUDGET, sync_connection
@@ -64,3 +65,28 @@ def sync_work_one(connection_id: int) -> None:
     as_of = database_clock()
     if connection_id in due_work(as_of, work_turns()):
         sync_work(Connection.objects.get(pk=connection_id), as_of)
+
+
+@shared_task(
+    name="connectors.read_now",
+    time_limit=READ_BUDGET.seconds + 50,
+    soft_time_limit=READ_BUDGET.seconds + 30,
+)
+def read_now(connection_id: int) -> None:
+    """Read the periods of a connection because a person asks, and queue its unfinished work if that went well."""
+    connection = Connection.objects.get(pk=connection_id)
+    if read_periods(connection, database_clock()):
+        read_work_now.delay(connection_id, work_turns().get(connection.kind, 0))
+
+
+@shared_task(
+    name="connectors.read_work_now",
+    time_limit=READ_BUDGET.seconds + 50,
+    soft_time_limit=READ_BUDGET.seconds + 30,
+)
+def read_work_now(connection_id: int, turns: int) -> None:
+    """Read one turn of a connection's unfinished work because a person asks, and queue the others one by one."""
+    if turns < 1:
+        return
+    if read_one_turn(Connection.objects.get(pk=connection_id), database_clock()) and turns > 1:
+        read_work_now.delay(connection_id, turns - 1)

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from connectors.ledger_source import SourceSettings
 
+WEB_CLIENT_HOST = "businesscentral.dynamics.com"
 _MICROSOFT_DOMAINS = ("dynamics.com", "dynamics.cn", "microsoftdynamics.us", "microsoftdynamics.de")
 
 
@@ -53,4 +54,4 @@ def _web_client(base: SplitResult, connection: _Environment, **options: str) -> 
     if not microsoft or not connection.tenant:
         return ""
     path = "/".join(quote(part, safe="") for part in (connection.tenant, connection.environment) if part)
-    return f"https://businesscentral.dynamics.com/{path}?{urlencode(options, quote_via=quote)}"
+    return f"https://{WEB_CLIENT_HOST}/{path}?{urlencode(options, quote_via=quote)}"
