@@ -8,7 +8,10 @@ from board.accounts import saved_views
 from board.accounts.views import Login, Logout
 from board.audit.audit_export import audit_csv
 from board.audit.audit_page import audit_page
+from board.entity.carried_page import carried, carried_end, carried_undo
 from board.entity.deputy import deputy
+from board.entity.profile_page import profile, profile_undo
+from board.entity.read_again import read_again
 from board.entity.views import entity, remark
 from board.live.asgi_handler import live
 from board.notifications.alert_rules_page import alert_rules, group_alert_rules
@@ -79,6 +82,12 @@ urlpatterns = [
     path("entities/<str:code>/", entity, name="entity"),
     path("entities/<str:code>/remarks/", remark, name="remark"),
     path("entities/<str:code>/deputy/", deputy, name="deputy"),
+    path("entities/<str:code>/profile/", profile, name="profile"),
+    path("entities/<str:code>/profile/undo/<str:moment>/", profile_undo, name="undo_profile"),
+    path("entities/<str:code>/carried/", carried, name="carried"),
+    path("entities/<str:code>/carried/end/", carried_end, name="end_carried"),
+    path("entities/<str:code>/carried/undo/<str:moment>/", carried_undo, name="undo_carried"),
+    path("entities/<str:code>/read/", read_again, name="read_again"),
     path("entities/<str:code>/tasks/", entity_tasks, name="entity_tasks"),
     path("entities/<str:code>/tasks/reopening/", task_reopening, name="task_reopening"),
     path("tasks/", tasks, name="tasks"),

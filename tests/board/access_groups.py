@@ -39,6 +39,7 @@ from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import save_few_tasks, save_support
+from tests.worklist.work_reads import begin_work, record_facts, two_invoices
 
 Role = Membership.Role
 
@@ -244,6 +245,8 @@ def _read(world: AccessScenario) -> None:
         )
         seen = {each: facts for each, facts in said.items() if each != "LKTX" or at < "2026-06-10"}
         world.group.read(at, seen, gaps=missing if len(seen) < len(said) else [])
+    attempt = begin_work(world.group.connection, "2026-06-12 11:50")
+    record_facts(attempt, [two_invoices(code, attempt.started_at) for code in here if code != "LKTX"])
 
 
 def _tell() -> None:

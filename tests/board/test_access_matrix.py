@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -39,6 +40,7 @@ from tests.board.access_groups import (
 )
 from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import some_file, support_uid, task_uid
+from tests.worklist.work_reads import FIRST_INVOICE
 
 # Everything is asked before the first test, by one worker.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("access")]
@@ -101,6 +103,13 @@ class Place:
 
 
 AN_ENTITY = Place(lambda _, __: {"code": "UKHC"}, lambda _, __: {"code": "NLDT"}, {"code": "NOBODY"})
+SOME_MOMENT = "2026-06-12T11:00:00+00:00"
+OF_FIRST_INVOICE = {name: FIRST_INVOICE[name] for name in ("month", "fact")}
+A_MOMENT = Place(
+    lambda _, __: {"code": "UKHC", "moment": SOME_MOMENT},
+    lambda _, __: {"code": "NLDT", "moment": SOME_MOMENT},
+    {"code": "NOBODY", "moment": SOME_MOMENT},
+)
 A_MAIL = Place(
     lambda _, __: {"key": "20260612-120000-1-1"}, lambda _, __: {"key": "20260612-120000-2-1"}, {"key": "x"}
 )
@@ -317,6 +326,58 @@ TABLE: dict[str, Sequence[Entry]] = {
     "deputy": [
         Entry(administrators(200), place=AN_ENTITY, expected_foreign=only_superusers(200)),
         Entry(administrators(303), method="POST", place=AN_ENTITY, expected_foreign=only_superusers(303)),
+    ],
+    "profile": [
+        Entry(administrators(200), place=AN_ENTITY, expected_foreign=only_superusers(200)),
+        Entry(
+            administrators(303),
+            method="POST",
+            place=AN_ENTITY,
+            expected_foreign=only_superusers(303),
+            data={"role": "holding", "feature": "vat"},
+            bad_data=[{}, {"role": "emperor"}],
+        ),
+    ],
+    "undo_profile": [
+        Entry(administrators(303), method="POST", place=A_MOMENT, expected_foreign=only_superusers(303))
+    ],
+    "carried": [
+        Entry(
+            writers(200),
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(200),
+            queries=(f"?{urlencode(OF_FIRST_INVOICE)}", ""),
+            bad=BAD[:1],
+        ),
+        Entry(
+            writers(303),
+            method="POST",
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(303),
+            data=FIRST_INVOICE,
+            bad_data=[
+                {},
+                {**FIRST_INVOICE, "month": "May"},
+                {**FIRST_INVOICE, "item": "1|11|V-1"},
+                {**FIRST_INVOICE, "fact": "intercompany_imbalance|NLDT/UKHC|EUR|"},
+            ],
+        ),
+    ],
+    "end_carried": [
+        Entry(
+            writers(303),
+            method="POST",
+            place=AN_ENTITY,
+            expected_foreign=only_all_seeing(303),
+            data={**OF_FIRST_INVOICE, "item": "V-1"},
+            bad_data=[{}, {**OF_FIRST_INVOICE, "month": "May", "item": "V-1"}],
+        )
+    ],
+    "undo_carried": [
+        Entry(writers(303), method="POST", place=A_MOMENT, expected_foreign=only_all_seeing(303))
+    ],
+    "read_again": [
+        Entry(writers(303), method="POST", place=AN_ENTITY, expected_foreign=only_all_seeing(303))
     ],
     "audit": [Entry(audit_readers(200))],
     "export_audit_csv": [Entry(audit_readers(200), method="POST")],

@@ -24,6 +24,7 @@ from tests.alerts.channels.destination_builders import save_destination
 from tests.board.page_client import signed_in
 from tests.builders import MAY, WORKED_EXAMPLE_AT
 from tests.db_builders import SampleGroup
+from tests.worklist.work_reads import FIRST_INVOICE, begin_work, record_facts, two_invoices
 
 pytestmark = pytest.mark.django_db
 TAKEN, REFUSED = {200, 303}, {400, 403, 404, 422}
@@ -84,6 +85,10 @@ FORMS = [
     Posted("switch_destination", {"on": "yes"}, {"uid": "uid"}),
     Posted("unsubscribe", {"undo": "x"}, {"token": "token"}),
     Posted("deputy", {"deputy": "boss@meridian.test"}, NLDT),
+    Posted("profile", {"seen": "", "role": "holding", "feature": ["vat", "payroll"]}, NLDT),
+    Posted("carried", FIRST_INVOICE, NLDT, kept=("until", "reason")),
+    Posted("end_carried", {**FIRST_INVOICE, "item": "V-1", "next": "/"}, NLDT),
+    Posted("read_again", {"next": "/"}, NLDT),
     Posted("remark", {"kind": "note", "text": "x", "next": "/"}, NLDT),
     Posted("remark", {"kind": "note", "text": "y", "replaces": "note"}, NLDT),
     Posted("remark", {"kind": "note", "replaces": "note", "withdraw": "1"}, NLDT),
@@ -121,6 +126,8 @@ def stories(group: SampleGroup) -> Iterator[tuple[Client, str, Posted]]:
     """Each form with its address, and a client of an administrator of everything."""
     boss = Person.objects.create_superuser("boss@meridian.test", "a long enough password", name="Boss")
     now = WORKED_EXAMPLE_AT
+    attempt = begin_work(group.connection, now)
+    record_facts(attempt, [two_invoices("NLDT", now)])
     made = {
         "uid": save_destination("slack", DESTINATION["url"], "UK", by=boss).uid,
         "token": unsubscribe_token(boss, (NoticeKind.LATE,)),

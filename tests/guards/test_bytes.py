@@ -213,6 +213,8 @@ def test_the_bytes_of_the_states(recorded_responses: RecordedResponses) -> None:
             finance = signed_in(_rosa())
             for name in ("scoreboard", "past_deadline", "wall", "export_board_csv"):
                 recorded_responses.get(FINANCE, finance, reverse(name))
+            if state is blocked_at_noon:
+                recorded_responses.get(FINANCE, finance, reverse("entity", args=["NLDT"]))
     recorded_responses.assert_as_before()
 
 

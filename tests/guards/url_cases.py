@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import Silence
 from alerts.routing.preferences import NotificationPreferences
 from alerts.routing.silences import lift_silence
+from closing.blockers.blocker_facts import FactId
+from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.entity_profile import EntityProfile
 from closing.judging.notice_rules import NoticeKind
-from entities.models import Group, SavedView
+from entities.models import Group, LegalEntity, SavedView
 from entities.view_store import delete_view
 from periods.models import Remark
 from tests.db_builders import PASSWORD
 from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
 from tests.worklist.few_close_tasks import save_few_tasks, save_support, some_file, support_uid, task_uid
+from tests.worklist.work_reads import FIRST_INVOICE, begin_work, may_of, record_facts, two_invoices
 from worklist.models import CloseTask
+from worklist.recording.carried_items import FactInForce, carry_on_purpose
+from worklist.recording.profiles import set_profile
 from worklist.task_store.support_store import change_support
 
 FINANCE, OWNER, ADMINISTRATOR = "finance", "owner", "administrator"
@@ -75,6 +83,7 @@ OF_WEBHOOK: Arguments = {"uid": destination_uid("webhook")}
 OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
 OF_TASK: Arguments = {"uid": task_uid("NLDT", "lease")}
 OF_SUPPORT: Arguments = {"uid": support_uid("NLDT")}
+OF_UNDO: Arguments = {"code": "NLDT", "moment": FULL_AT.isoformat()}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
 
 
@@ -100,6 +109,29 @@ def withdrawn_support(story: FullScenario) -> None:
     """The same, and the file is withdrawn."""
     supported_task(story)
     change_support(story.finance, support_uid("NLDT"), FULL_AT, withdrawn=True)
+
+
+def invoices_read(story: FullScenario) -> None:
+    """Two vendor invoices of EU DTC BV are in the way."""
+    connection = LegalEntity.objects.select_related("connection").get(code="NLDT").connection
+    assert connection is not None
+    attempt = begin_work(connection, FULL_AT - timedelta(minutes=5))
+    record_facts(attempt, [two_invoices("NLDT", attempt.started_at)])
+
+
+def invoice_carried(story: FullScenario) -> None:
+    """The first of them is carried on purpose by finance."""
+    invoices_read(story)
+    key = FactInForce(BlockerKind.UNPOSTED_DOCUMENTS, "vendor_invoices", period=may_of("NLDT").pk)
+    item = FactId("V-1", 1, Decimal(10))
+    carry_on_purpose(story.finance, "NLDT", key, [item], date(2026, 6, 30), "disputed", FULL_AT)
+
+
+def profile_set(story: FullScenario) -> None:
+    """The profile of EU DTC BV has a version, and another of the moment of the requests."""
+    entity = LegalEntity.objects.select_related("group").get(code="NLDT")
+    set_profile(entity, EntityProfile(), by=story.administrator, at=FULL_AT - timedelta(days=1))
+    set_profile(entity, EntityProfile(payroll=False), by=story.administrator, at=FULL_AT)
 
 
 def of_view(story: FullScenario) -> Mapping[str, object]:
@@ -189,6 +221,8 @@ LOOKS: dict[str, Sequence[Look]] = {
         Look(who=(OWNER,), arguments={"code": "UKHC"}),
     ],
     "deputy": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_ENTITY)],
+    "profile": [Look(who=(ADMINISTRATOR, FINANCE, SIGNED_OUT), arguments=OF_ENTITY)],
+    "carried": [Look(("?month=2026-05&fact=late_invoices|||",), (FINANCE, OWNER, SIGNED_OUT), OF_ENTITY)],
     "tasks": [Look(("?which=overdue", "?month=May"), READERS)],
     "my_tasks": [Look(who=READERS)],
     "task_templates": [Look(who=READERS)],
@@ -290,6 +324,22 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({"deputy": "x"}, (ADMINISTRATOR,), OF_ENTITY),
         Form({"deputy": ""}, (ADMINISTRATOR,), OF_ENTITY),
     ],
+    "profile": [
+        Form({"role": "holding", "feature": ["vat"]}, (ADMINISTRATOR, FINANCE), OF_ENTITY),
+        Form({"role": "emperor"}, (ADMINISTRATOR,), OF_ENTITY),
+        Form({"role": "operating"}, (ADMINISTRATOR,), OF_ENTITY, profile_set),
+    ],
+    "undo_profile": [Form({}, (ADMINISTRATOR,), OF_UNDO, profile_set)],
+    "carried": [
+        Form(FIRST_INVOICE, (FINANCE, OWNER), OF_ENTITY, invoices_read),
+        Form({**FIRST_INVOICE, "until": "soon", "reason": ""}, (FINANCE,), OF_ENTITY, invoices_read),
+    ],
+    "end_carried": [
+        Form({**FIRST_INVOICE, "item": "V-1"}, (FINANCE,), OF_ENTITY, invoice_carried),
+        Form({**FIRST_INVOICE, "item": "V-2"}, (FINANCE,), OF_ENTITY, invoice_carried),
+    ],
+    "undo_carried": [Form({}, (FINANCE, SIGNED_OUT), OF_UNDO, invoice_carried)],
+    "read_again": [Form({}, (FINANCE, OWNER), OF_ENTITY)],
     "my_tasks": [
         Form(
             lambda _: {"task": [str(task_uid("NLDT", code)) for code in ("lease", "flux")]}, prepare=few_tasks
