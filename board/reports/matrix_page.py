@@ -19,6 +19,7 @@ from board.web.board_request import BoardRequest, board_view
 from board.web.controls import build_url, no_match_message
 from board.web.params import WINDOW_LENGTHS, MatrixWindow
 from board.web.toolbar import footnotes, no_entities_message, staleness_note, toolbar
+from closing.blockers.row_blockers import blockers_phrase
 from closing.calendar.date_phrases import month_and_year, short_month
 from closing.calendar.months import previous_month
 from closing.judging.on_time import FRACTIONS_BELOW, ON_TIME_TARGET_PERCENT, OnTimeRate
@@ -356,4 +357,6 @@ def _full(row: Row, month: date, status: labels.DeadlineStatus, board_request: B
     if row.fresh and standing.unconfirmed:
         parts.append("by its last known state")
     parts.append(staleness_note(row, board_request.reader, board_request.as_of))
-    return f"{row.name}, {month_and_year(month)}: " + ", ".join(filter(None, parts))
+    work = blockers_phrase(row, lambda at: labels.clock(at, board_request.reader.zone, board_request.as_of))
+    in_the_way = f". In the way: {work}" if work else ""
+    return f"{row.name}, {month_and_year(month)}: {', '.join(filter(None, parts))}{in_the_way}"

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from board.scoreboard.row_cells import RowCells, row_cells
 from board.scoreboard.summary import board_summary
 from board.scoreboard.table_sections import BoardSection, sections
+from board.web.blockers_cell import WorkInShort, work_in_short
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
 from board.web.controls import WALL_PATH, build_url
@@ -36,8 +37,13 @@ class Block:
     """A heading and its rows; the first screen, and a single screen with all rows, has no section."""
 
     section: BoardSection | None
-    lines: list[RowCells]
+    lines: list[tuple[RowCells, WorkInShort]]
     continued: bool = False
+
+    @property
+    def shows_work(self) -> bool:
+        """Whether something is in the way of a line, which then has a column of its own."""
+        return any(work.phrase for _, work in self.lines)
 
 
 @dataclass(slots=True)
@@ -122,8 +128,8 @@ def _wall_screens(
     closed and confirmed: the others are in its fraction.
     """
 
-    def cells(rows: Sequence[Row]) -> list[RowCells]:
-        return [row_cells(row, board.as_of, reader, "") for row in rows]
+    def cells(rows: Sequence[Row]) -> list[tuple[RowCells, WorkInShort]]:
+        return [(row_cells(row, board.as_of, reader, ""), work_in_short(row)) for row in rows]
 
     if len(board.rows) <= ROWS_PER_SCREEN:
         return [WallScreen("", [Block(None, cells(board.rows))], len(board.rows))], 0

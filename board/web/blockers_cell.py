@@ -6,6 +6,7 @@ The cell is built as text: a template for each row would cost more than all othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.html import escape
@@ -17,6 +18,15 @@ from closing.blockers.rollup import SHOWN_ON_BOARD
 from closing.blockers.row_blockers import BLOCKERS, DatedBlocker, unsure_phrases
 from closing.blockers.weighing import BlockerLevel
 from closing.scoreboard.row import Row, is_closed
+
+
+@dataclass(frozen=True, slots=True)
+class WorkInShort:
+    """What is in the way in one line: a phrase and its tone (warning, note, unsure)."""
+
+    phrase: str = ""
+    tone: str = "note"
+
 
 WARNING_ICON = '<svg class="icon" aria-hidden="true"><use href="#icon-warning"/></svg>'
 UNSURE_ICON = '<svg class="icon" aria-hidden="true"><use href="#icon-unknown"/></svg>'
@@ -47,6 +57,21 @@ def blockers_cell(row: Row, as_of: datetime, reader: Reader) -> SafeString:
         f'<summary id="blockers-of-{code}"><span class="unseen">In the way: </span>{" ".join(marks)}</summary>'
         f"<ul>{''.join(opened)}</ul></details>"
     )
+
+
+def work_in_short(row: Row) -> WorkInShort:
+    """What is in the way of a row as a screen without menus shows it: "61 lines not posted, +3, 1 not readable".
+
+    A closed row says nothing of what is not readable, which is on its page.
+    """
+    value = row.get(BLOCKERS)
+    if value is None:
+        return WorkInShort()
+    lines, unsure = value.on_board
+    shown = [dated.blocker.short for dated in lines[:1]]
+    shown += [f"+{len(lines) - 1}"] if len(lines) > 1 else []
+    shown += [f"{len(unsure)} not readable"] if unsure and not is_closed(row) else []
+    return WorkInShort(", ".join(shown), _tone(lines[0]) if lines else "unsure")
 
 
 def unsure_mark(count: int, *, quiet: bool = False) -> str:

@@ -26,6 +26,6 @@ def tasks_bar(row: Row, query: str) -> SafeString:
         f'<a class="tasks-bar{" late" if late else ""}" href="/entities/{quote(row.code)}/tasks/?{escape(query)}"'
         f' title="Close tasks: {escape(tasks.phrase)}">'
         f'<svg width="{_WIDTH}" height="5" viewBox="0 0 {_WIDTH} 5" aria-hidden="true">'
-        f'<rect width="{_WIDTH}" height="5" rx="2.5"/><rect class="done" width="{done}" height="5" rx="2.5"/></svg>'
+        f'<rect width="{_WIDTH}" height="5" rx="2.5"/><rect class="length" width="{done}" height="5" rx="2.5"/></svg>'
         f"<span>{words} tasks</span> {late}</a>"
     )
