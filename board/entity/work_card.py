@@ -238,7 +238,7 @@ class _Lines:
         fact, request = one.dated.fact, self.request
         found = []
         if one.dated.source:
-            found.append(("From the file", one.dated.source))
+            found.append(("Source", one.dated.source))
         if fact.source_as_of is not None:
             found.append(("As of, in the source", request.clock(fact.source_as_of)))
         if fact.counterparties is not None:
