@@ -70,7 +70,7 @@ def history_lines(
     events = task.events.filter(at__lte=as_of).select_related("person", "owner")
     for event in events.order_by("at", "pk"):
         verb = event.verb
-        text = _EVENTS.get(verb, verb.replace("_", " "))  # a newer version may know more verbs
+        text = _EVENTS.get(verb, verb.replace("_", " "))  # also a verb that only a newer version knows
         if event.owner is not None:
             text = f"{text} {_named(event.owner)}"
         beside = ""

@@ -1,0 +1,231 @@
+"""Counts and lists the close tasks of a month in SQL, as known at a moment: thousands of rows stay in the database.
+
+The rules are those of `closing.close_tasks`: finished, overdue, due today and blocked; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+
+from entities.access import groups_with_role
+from entities.models import LegalEntity, Person
+from infra.fast_cursor import fetch_rows
+from worklist.models import BlockerReading
+from worklist.task_store.generate_tasks import members_of_adoptions
+
+WHICH = ("mine", "today", "overdue", "blocked")
+# A task that has changed since the moment is replayed from its events before it (see task_annotation).
+_KNOWN = """
+WITH known AS MATERIALIZED (
+    SELECT t.id, t.entity_id, t.group_id, coalesce(t.entity_id, -t.group_id) AS holder,
+           coalesce(t.period_id, 0) AS span, t.code, t.title, t.areas, t.position, t.sign_off, t.depends_on,
+           t.due_zone, t.reviewer_role, coalesce(past.round, t.round) AS round, coalesce(past.status, t.status) AS status,
+           CASE WHEN past.status IS NULL THEN t.due_on ELSE past.due_on END AS due_on,
+           CASE WHEN past.status IS NULL THEN t.due_at ELSE past.due_at END AS due_at,
+           CASE WHEN past.status IS NULL THEN t.owner_id ELSE past.owner_id END AS owner_id
+    FROM worklist_closetask t
+    LEFT JOIN LATERAL (
+        SELECT coalesce(s.status, 'open') AS status,
+               coalesce(s.owner_id, (t.as_generated->>'owner')::bigint) AS owner_id,
+               (coalesce(m.due, t.as_generated->'due')->>0)::date AS due_on,
+               nullif(coalesce(m.due, t.as_generated->'due')->>1, '')::time AS due_at,
+               coalesce(m.round, (t.as_generated->>'round')::int) AS round
+        FROM (SELECT (array_agg(e.status_after ORDER BY e.at DESC, e.id DESC))[1] AS status,
+                     (array_agg(e.owner_id ORDER BY e.at DESC, e.id DESC) FILTER (WHERE e.owner_id IS NOT NULL))[1]
+                         AS owner_id
+              FROM worklist_taskevent e WHERE e.task_id = t.id AND e.at <= %(as_of)s
+              HAVING t.changed_at > %(as_of)s) s
+        LEFT JOIN LATERAL (SELECT e.details->'due' AS due, (e.details->>'round')::int AS round
+                           FROM worklist_taskevent e
+                           WHERE e.task_id = t.id AND e.verb = 'moved' AND e.at <= %(as_of)s
+                           ORDER BY e.at DESC, e.id DESC LIMIT 1) m ON true
+    ) past ON t.changed_at > %(as_of)s
+    WHERE t.month = %(month)s AND t.generated_at <= %(as_of)s
+), judged AS MATERIALIZED (
+    SELECT known.*, status IN ('signed_off', 'not_needed') OR (status = 'done' AND NOT sign_off) AS finished,
+           lead(round) OVER (PARTITION BY holder, span, code ORDER BY round) AS later_round,
+           CASE WHEN due_on IS NOT NULL THEN due_on::timestamp AT TIME ZONE due_zone END AS due_from,
+           CASE WHEN due_on IS NOT NULL
+                THEN CASE WHEN due_at IS NULL THEN (due_on + 1)::timestamp ELSE due_on + due_at END
+                     AT TIME ZONE due_zone END AS due_until
+    FROM known
+)
+"""
+# Of its own holder and period a task waits for the newest round up to its own, of others for the newest.
+_BLOCKED = """
+, unfinished AS MATERIALIZED (SELECT id, holder, entity_id, group_id, span, code, round, later_round FROM judged
+                              WHERE NOT finished)
+, members AS MATERIALIZED (SELECT * FROM unnest(%(members)s::bigint[], %(groups_of_members)s::bigint[])
+                               AS members(entity_id, group_id))
+, waits AS MATERIALIZED (
+    SELECT j.id, j.holder, j.entity_id, j.span, j.round, j.code AS own_code, d.value->>0 AS code,
+           d.value->>1 AS reach,
+           coalesce(j.group_id, members.group_id) AS team, j.group_id IS NULL AS of_entity
+    FROM judged j LEFT JOIN members ON members.entity_id = j.entity_id, jsonb_array_elements(j.depends_on) d
+    WHERE j.later_round IS NULL AND j.status IN ('open', 'returned')
+), blocked AS MATERIALIZED (
+    SELECT w.id FROM waits w JOIN unfinished u USING (holder, span, code)
+    WHERE w.reach = 'same' AND u.id <> w.id AND u.round <= w.round
+      AND (u.later_round IS NULL OR u.later_round > w.round)
+    UNION
+    SELECT w.id FROM waits w
+    JOIN (SELECT * FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) AS pairs(entity_id, other)
+          UNION ALL SELECT DISTINCT entity_id, entity_id FROM waits) pairs ON pairs.entity_id = w.entity_id
+    JOIN unfinished u ON u.entity_id = pairs.other AND u.code = w.code
+    WHERE w.reach = 'partners' AND u.id <> w.id AND u.later_round IS NULL
+    UNION
+    SELECT w.id FROM waits w
+    JOIN (SELECT members.group_id AS team, u.code, count(*) AS left_over
+          FROM unfinished u JOIN members USING (entity_id) WHERE u.later_round IS NULL GROUP BY 1, 2) of_all USING (team, code)
+    WHERE w.reach = 'all' AND left_over > (w.of_entity AND w.own_code = w.code)::int
+    UNION
+    SELECT w.id FROM waits w JOIN unfinished u ON u.group_id = w.team AND u.code = w.code
+    WHERE w.reach = 'group' AND w.of_entity AND u.later_round IS NULL
+)
+"""
+_SHOWN = """
+, shown AS (
+    SELECT j.*, coalesce(e.code, g.code) AS holder_code, e.code AS entity_code, g.code AS group_code,
+           coalesce(e.name, g.name) AS holder_name, coalesce(nullif(p.name, ''), p.email, '') AS owner_name
+    FROM judged j
+    LEFT JOIN entities_legalentity e ON e.id = j.entity_id
+    LEFT JOIN entities_group g ON g.id = j.group_id
+    LEFT JOIN entities_person p ON p.id = j.owner_id
+    WHERE j.later_round IS NULL AND (j.entity_id = ANY(%(entities)s) OR j.group_id = ANY(%(groups)s))
+), chosen AS (
+    SELECT * FROM shown
+    WHERE (%(area)s = '' OR %(area)s = ANY(areas)) AND (%(holder)s = '' OR holder_code = %(holder)s)
+      AND (%(owner)s = '' OR owner_name = %(owner)s)
+      AND (%(text)s = '' OR strpos(lower(concat_ws(chr(10), title, code, holder_name, holder_code, owner_name)),
+                                   lower(%(text)s)) > 0)
+)
+"""
+_COUNTS = """
+SELECT coalesce(entity_id, group_id), entity_id IS NOT NULL, holder_name, holder_code, areas,
+       count(*) FILTER (WHERE finished AND status <> 'not_needed'), count(*) FILTER (WHERE status <> 'not_needed'),
+       count(*) FILTER (WHERE status = 'not_needed'),
+       count(*) FILTER (WHERE NOT finished AND owner_id = %(person)s),
+       count(*) FILTER (WHERE NOT finished AND due_from <= %(as_of)s AND due_until > %(as_of)s),
+       count(*) FILTER (WHERE NOT finished AND due_until <= %(as_of)s),
+       count(*) FILTER (WHERE id IN (SELECT id FROM blocked))
+FROM chosen GROUP BY 1, 2, 3, 4, 5
+"""
+_CONDITIONS = {
+    "": "true",
+    "mine": "NOT finished AND owner_id = %(person)s",
+    "today": "NOT finished AND due_from <= %(as_of)s AND due_until > %(as_of)s",
+    "overdue": "NOT finished AND due_until <= %(as_of)s",
+    "blocked": "id IN (SELECT id FROM blocked)",
+}
+_ORDERED = " ORDER BY entity_code, group_code, span, position, round LIMIT %(limit)s"
+_WAITING = (
+    "NOT finished AND (owner_id = ANY(%(owners)s) OR (status = 'done' AND reviewer_role <> '')) ORDER BY id"
+)
+_CHOICES = "SELECT DISTINCT areas, holder_code, holder_name, owner_name FROM chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSelection:
+    """The tasks of a month that a reader sees, as known at a moment, narrowed by what the reader chose.
+
+    `area`, `holder` (a code), `owner` (a name or mail address) and `text` are "" where nothing is chosen.
+    """
+
+    reader: Person
+    month: date
+    as_of: datetime
+    area: str = ""
+    holder: str = ""
+    owner: str = ""
+    text: str = ""
+
+
+class TaskCounts(NamedTuple):
+    """How many tasks of one holder share these areas, and how many of them are done, overdue and so on."""
+
+    holder_id: int
+    of_entity: bool
+    name: str
+    code: str
+    areas: Sequence[str]
+    done: int
+    total: int
+    not_needed: int
+    mine: int
+    today: int
+    overdue: int
+    blocked: int
+
+
+class TaskChoices(NamedTuple):
+    """The areas, holders (code and name) and owners that the tasks of a reader have."""
+
+    areas: frozenset[str]
+    holders: frozenset[tuple[str, str]]
+    owners: frozenset[str]
+
+
+def count_tasks(selection: TaskSelection) -> list[TaskCounts]:
+    """The newest rounds of a selection, counted by holder and areas; the same queries whatever their number."""
+    values = {**_values(selection), **_dependencies()}
+    return [TaskCounts(*row) for row in fetch_rows(_KNOWN + _BLOCKED + _SHOWN + _COUNTS, values)]
+
+
+def listed_tasks(selection: TaskSelection, which: str = "", *, limit: int) -> list[int]:
+    """The ids of the first tasks of a selection (`which`: a word of WHICH), by holder, period and position."""
+    values = {**_values(selection), "limit": limit}
+    parts = [_KNOWN, _SHOWN]
+    if which == "blocked":
+        parts.insert(1, _BLOCKED)
+        values |= _dependencies()
+    parts += ["SELECT id FROM chosen WHERE ", _CONDITIONS[which], _ORDERED]
+    return [pk for (pk,) in fetch_rows("".join(parts), values)]
+
+
+def tasks_waiting_for(selection: TaskSelection, owners: Collection[int]) -> list[int]:
+    """The ids of unfinished tasks that these people own, and of those that wait for a sign-off by anybody."""
+    values = {**_values(selection), "owners": list(owners)}
+    statement = _KNOWN + _SHOWN + "SELECT id FROM chosen WHERE " + _WAITING
+    return [pk for (pk,) in fetch_rows(statement, values)]
+
+
+def task_choices(selection: TaskSelection) -> TaskChoices:
+    """What may be chosen among all tasks of the reader's month."""
+    everything = TaskSelection(selection.reader, selection.month, selection.as_of)
+    rows = fetch_rows(_KNOWN + _SHOWN + _CHOICES, _values(everything))
+    return TaskChoices(
+        frozenset(area for areas, *_ in rows for area in areas),
+        frozenset((code, name) for _, code, name, _ in rows),
+        frozenset(owner for *_, owner in rows if owner),
+    )
+
+
+def _values(selection: TaskSelection) -> dict[str, Any]:
+    reader = selection.reader
+    chosen = {
+        name: getattr(selection, name) for name in ("month", "as_of", "area", "holder", "owner", "text")
+    }
+    return {
+        **chosen,
+        "person": reader.pk,
+        "entities": list(LegalEntity.objects.visible_to(reader).order_by().values_list("pk", flat=True)),
+        "groups": list(groups_with_role(reader, Q()).order_by().values_list("pk", flat=True)),
+    }
+
+
+def _dependencies() -> Mapping[str, Any]:
+    """Who waits for whom: the members of groups with tasks, and counterparties both ways."""
+    members = members_of_adoptions()
+    pairs = BlockerReading.objects.filter(partner__isnull=False, superseded_at=None).order_by()
+    partners = list(pairs.values_list("entity_id", "partner_id").distinct())
+    return {
+        "members": list(members),
+        "groups_of_members": list(members.values()),
+        "ones": [one for one, _ in partners] + [other for _, other in partners],
+        "others": [other for _, other in partners] + [one for one, _ in partners],
+    }
