@@ -109,7 +109,9 @@ def _thirty() -> TemplateSet:
     own = [
         task
         for task in month.tasks
-        if task.level is TaskLevel.ENTITY and task.erp.admits("finops") and "operating" in task.applies_if.roles
+        if task.level is TaskLevel.ENTITY
+        and task.erp.admits("finops")
+        and "operating" in task.applies_if.roles
     ]
     codes = {task.code for task in (*own[: TASKS - 6], *own[-6:])}
     kept = [task for task in month.tasks if task.code in codes or task.level is TaskLevel.GROUP]

@@ -198,7 +198,8 @@ class _Read:
                     source_as_of=record.at,
                     read_at=record.confirmed,
                 )
-                dated = DatedFact(fact, record.confirmed, record.o, record.day, body.get("source", ""))
+                source = body.get("source", "") if isinstance(body, dict) else ""
+                dated = DatedFact(fact, record.confirmed, record.o, record.day, source)
                 self.facts[record.owner].append(dated)
             case "near":
                 self.near[record.owner] = record.day

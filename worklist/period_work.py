@@ -18,7 +18,7 @@ from closing.blockers.row_blockers import (
     seen_by,
     weighed_for,
 )
-from closing.close_tasks.template_cells import parse_check
+from closing.close_tasks.template_cells import stored_check
 from closing.scoreboard.row import Row
 from entities.models import LegalEntity, Person
 from worklist.blocker_reads import read_blockers
@@ -89,7 +89,7 @@ class CheckingTask:
 
     def names(self, kind: BlockerKind, part: str) -> bool:
         """Whether its check names this kind and part."""
-        return parse_check(self.task.erp_check).names(kind.value, part)
+        return stored_check(self.task.erp_check).names(kind.value, part)
 
 
 def checking_tasks(person: Person, period_id: int, as_of: datetime) -> list[CheckingTask]:

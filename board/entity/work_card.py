@@ -60,6 +60,9 @@ _TASK_STATUS = {
 }
 
 
+_NEVER_READ = frozenset({BlockerKind.OPEN_TASKS, BlockerKind.NOT_UNDERSTOOD})  # by a connection or a file
+
+
 @dataclass(frozen=True, slots=True)
 class WorkLine:
     """One blocker of the page with what stands behind it. Tones: warning, note, unsure, clear."""
@@ -345,7 +348,7 @@ def _kinds_without_facts(work: PeriodWork, known: Collection[BlockerKind]) -> li
         kind
         for kind in BlockerKind
         if kind not in known
-        and kind is not BlockerKind.OPEN_TASKS
+        and kind not in _NEVER_READ
         and policy.tracks(kind) is KindTracking.YES
         and not excluded_because(profile, kind)
     ]

@@ -7,7 +7,12 @@ from collections.abc import Collection
 from closing.blockers.blocker_facts import BlockerFact, Doubt
 from closing.blockers.blocker_kinds import BlockerKind, shown_as
 from closing.blockers.blocker_phrases import EntityNames, closed_through_of, with_counterparty
-from closing.blockers.inventory_runs import ReversalOrder, posting_restriction, reversal_order
+from closing.blockers.inventory_runs import (
+    ReversalOrder,
+    order_of_reversals,
+    posting_restriction,
+    reversal_order,
+)
 from closing.blockers.weighing import Blocker, BlockerLevel
 from closing.calendar.date_phrases import full_date
 from closing.calendar.days import DateSpan
@@ -18,6 +23,7 @@ _REMEDIES = {
     Doubt.NOT_PUBLISHED: "Publish the data set in the ERP, or bring the work with a spreadsheet.",
     Doubt.NOT_SHOWN: "It cannot be read: look in the ERP, or bring the work with a spreadsheet.",
     Doubt.NO_ROWS: "Build the balances in the ERP; the next reading shows them.",
+    Doubt.NOT_UNDERSTOOD: "Update Closeboard: a newer version has stored this.",
     Doubt.NO_POSITION: "Have the balances of the other side read, or bring them with a spreadsheet.",
 }
 _DEFAULT_REMEDY = "Look in the ERP, or bring the work with a spreadsheet."
@@ -72,15 +78,12 @@ def inventory_notes(fact: BlockerFact, span: DateSpan, state: PeriodState, erp: 
     restriction = posting_restriction(span, through)
     if restriction and state is not PeriodState.CLOSED:
         notes.append(f"The period is {restriction}.")
-    if reversal_order(erp) is ReversalOrder.REOPENS_LATER:
-        notes.append(
-            "Reopening an inventory period reopens all later ones at once: look at them before you do it."
-        )
+    order = reversal_order(erp)
+    chain = order_of_reversals(fact, span, order)
+    if order is ReversalOrder.REOPENS_LATER:
+        notes.append(f"Reopening an inventory period reopens all later ones at once: {chain}.")
     else:
-        notes.append(
-            f"Only the last close, through {full_date(through)}, can be reversed; to reach an earlier one, reverse"
-            " each later one first, the last one before the others."
-        )
+        notes.append(f"Only the last close, through {full_date(through)}, can be reversed: {chain}.")
     return notes
 
 

@@ -67,7 +67,7 @@ class FactItem:
 
     `currency` is given where it may differ from that of the fact. Of an intercompany fact each row is one side: the
     number is the code of the entity, the amount its claim on the other (below zero: it owes), the note an account
-    that it lacks. Of an inventory fact the row is the last close.
+    that it lacks. Of an inventory fact the rows are the closes that stand, the last first.
     """
 
     number: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from closing.blockers.blocker_facts import BlockerFact, FactId, FactItem
+from closing.blockers.blocker_facts import MAX_ITEMS, BlockerFact, FactId, FactItem
 from closing.blockers.blocker_kinds import BlockerKind, CountedUnit
 from closing.blockers.blocker_phrases import LOG_WARNINGS
 from closing.calendar.date_phrases import day_and_month, full_date, month_name
@@ -150,6 +150,22 @@ def reversal_refusal(
     return ""
 
 
+def order_of_reversals(fact: BlockerFact, span: DateSpan, order: ReversalOrder) -> str:
+    """What it takes to reverse the close of a period by the closes that a fact names; see `reversal_phrase`.
+
+    Without a close of the period it is said of the last but one, which shows the order. Empty where none is named.
+    """
+    closes = [
+        InventoryRun(fact.entity, item.on, RunKind.CLOSING, RunStatus.DONE)
+        for item in reversed(fact.items)
+        if item.on is not None
+    ]
+    if not closes:
+        return ""
+    covering = [close.through for close in closes if close.through >= span.last]
+    return reversal_phrase(closes, min(covering, default=closes[-2:][0].through), order)
+
+
 def _close_name(day: date, *, with_year: bool) -> str:
     """ "March" for a close at the end of a month, "15 March" for another."""
     name = month_name(day) if day == month_end(day) else day_and_month(day)
@@ -179,11 +195,10 @@ def inventory_fact(
 ) -> BlockerFact:
     """The fact of `inventory_not_closed` for a period that ends on a day.
 
-    It counts 1 while inventory is closed through an earlier day, else 0; None without a source of runs. Its
-    item is the last close; apart stand the warnings in the log of the close that covers the period.
+    It counts 1 while inventory is closed through an earlier day, else 0; None without a source of runs. Its items
+    are the closes that stand, the last first; apart are the warnings in the log of the close that covers the period.
     """
     closes = standing_closes(runs or (), order)
-    last = closes[-1] if closes else None
     covering = next((close for close in closes if close.through >= period_last), None)
     count = None if runs is None else int(covering is None)
     return BlockerFact(
@@ -197,6 +212,6 @@ def inventory_fact(
         coverage=coverage,
         source_as_of=source_as_of,
         ids=(FactId(period_last.isoformat(), 1),) if count else (),
-        items=(FactItem(last.voucher, last.through),) if last is not None else (),
+        items=tuple(FactItem(close.voucher, close.through) for close in closes[::-1][:MAX_ITEMS]),
         link=link,
     )

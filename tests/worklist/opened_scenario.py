@@ -109,7 +109,7 @@ def work_of_eu_dtc(at: datetime, left: int = 61) -> list[BlockerFact]:
             1,
             at,
             ids=(FactId("2026-05-31", 1),),
-            items=(FactItem("INV-0004", date(2026, 4, 30)),),
+            items=(FactItem("INV-0004", date(2026, 4, 30)), FactItem("INV-0003", date(2026, 3, 31))),
         ),
         fact("NLDT", BlockerKind.RECURRING_DUE, None, at, doubt=Doubt.NOT_SHOWN),
         fact("NLDT", BlockerKind.BANK_NOT_RECONCILED, None, at, doubt=Doubt.REFUSED),

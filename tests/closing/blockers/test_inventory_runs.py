@@ -17,6 +17,7 @@ from closing.blockers.inventory_runs import (
     can_be_reversed,
     closed_through,
     inventory_fact,
+    order_of_reversals,
     posting_restriction,
     reversal_chain,
     reversal_order,
@@ -124,6 +125,23 @@ def test_only_the_last_close_can_be_reversed_in_finance_and_operations() -> None
     assert reversal_refusal(THREE, reverse(END_OF_MAY)) == ""
     assert reversal_refusal([*THREE, reverse(END_OF_MAY)], reverse(APRIL)) == ""
     assert [can_be_reversed(THREE, day) for day in (MARCH, APRIL, END_OF_MAY)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("runs", "strict", "loose"),
+    [
+        (THREE, "to reverse May: May", "reopening May reopens no other period"),
+        ([*THREE, close(JUNE)], "to reverse May: June, May", "reopening May reopens June as well"),
+        (THREE[:2], "to reverse March: April, March", "reopening March reopens April as well"),
+        ([], "", ""),
+    ],
+)
+def test_a_fact_names_the_closes_that_stand_and_so_the_order(
+    runs: list[InventoryRun], strict: str, loose: str
+) -> None:
+    fact = may_fact(runs)
+    assert order_of_reversals(fact, MAY, ReversalOrder.LAST_ONLY) == strict
+    assert order_of_reversals(fact, MAY, ReversalOrder.REOPENS_LATER) == loose
 
 
 def test_the_reversal_of_an_unknown_run_is_refused() -> None:
