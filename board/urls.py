@@ -8,11 +8,11 @@ from board.accounts import saved_views
 from board.accounts.views import Login, Logout
 from board.audit.audit_export import audit_csv
 from board.audit.audit_page import audit_page
-from board.entity.carried_page import carried, carried_end, carried_undo
 from board.entity.deputy import deputy
-from board.entity.profile_page import profile, profile_undo
-from board.entity.read_again import read_again
 from board.entity.views import entity, remark
+from board.entity_work.carried_page import carried, carried_end, carried_undo
+from board.entity_work.profile_page import profile, profile_undo
+from board.entity_work.read_again import read_again
 from board.live.asgi_handler import live
 from board.notifications.alert_rules_page import alert_rules, group_alert_rules
 from board.notifications.alerts_page import alerts

@@ -16,7 +16,7 @@ from board.entity.read_attempts import Attempt, connection_summary, read_attempt
 from board.entity.remark_forms import RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import standing_sentence
-from board.entity.work_card import WorkCard, work_card
+from board.entity_work.work_card import WorkCard, work_card
 from board.notifications.notice_list import notices_of_period
 from board.notifications.notice_phrasing import NoticeSummary
 from board.web import labels

@@ -16,6 +16,7 @@ from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt_of
 from tests.builders import MAY, utc
 from worklist.models import WorkAttempt
+from worklist.recording.carried_items import FactInForce
 from worklist.recording.work_store import WorkRecordingResult, record_work
 
 # What a browser sends to carry the first of `two_invoices` on purpose.
@@ -51,6 +52,21 @@ def two_invoices(code: str, at: datetime) -> BlockerFact:
     ids = tuple(FactId(f"V-{number}", 1, Decimal(10 * number)) for number in (1, 2))
     rows = tuple(FactItem(each.item_id, date(2026, 5, 20), each.amount, "EUR") for each in ids)
     return fact(code, BlockerKind.UNPOSTED_DOCUMENTS, 2, at, part="vendor_invoices", ids=ids, items=rows)
+
+
+def invoices_read(source: Connection, at: datetime, items: Iterable[FactId]) -> FactInForce:
+    """Read vendor invoices of EU DTC BV that are not posted; the key of their fact."""
+    ids = tuple(items)
+    found = fact(
+        "NLDT",
+        BlockerKind.UNPOSTED_DOCUMENTS,
+        sum(item.units for item in ids),
+        at,
+        part="vendor_invoices",
+        ids=ids,
+    )
+    record_facts(begin_work(source, at), [found])
+    return FactInForce(BlockerKind.UNPOSTED_DOCUMENTS, "vendor_invoices", period=may_of("NLDT").pk)
 
 
 def begin_work(source: Connection, at: str | datetime) -> WorkAttempt:

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from board.entity.page_data import PageData
-from board.entity.profile_lines import ProfileLines, profile_lines
-from board.entity.work_items import (
+from board.entity_work.profile_lines import ProfileLines, profile_lines
+from board.entity_work.work_items import (
     CarriedLine,
     ClaimLine,
     ItemLine,
@@ -21,14 +21,14 @@ from board.entity.work_items import (
     no_more_words,
     shown_phrase,
 )
-from board.entity.work_phrases import (
+from board.entity_work.work_phrases import (
     blocker_title,
     inventory_notes,
     kinds_phrase,
     level_label,
     remedy,
 )
-from board.entity.work_reading import WorkReading, work_reading
+from board.entity_work.work_reading import WorkReadStatus, work_reading
 from board.web import labels
 from closing.blockers.blocker_facts import BlockerFact
 from closing.blockers.blocker_kinds import BlockerKind, board_rank, excluded_because
@@ -107,7 +107,7 @@ class WorkCard:
     read_url: str
     end_url: str
     may_end: bool
-    reading: WorkReading
+    reading: WorkReadStatus
     profile: ProfileLines
 
 
@@ -378,6 +378,6 @@ def _month_url(data: PageData, path: str, month: date) -> str:
     return f"{data.board_request.query.url(path, month=month)}#work"
 
 
-def _nothing_read(data: PageData, reading: WorkReading) -> str:
+def _nothing_read(data: PageData, reading: WorkReadStatus) -> str:
     """Why no unfinished work is known, and the next step."""
     return f"No unfinished work has been read for {data.entity.name}: {reading.why_nothing}"

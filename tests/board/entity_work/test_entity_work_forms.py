@@ -14,13 +14,12 @@ from django.test import Client
 from closing.blockers.blocker_facts import FactId
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.entity_profile import EntityProfile
-from entities.models import Connection, LegalEntity, Membership, Person
+from entities.models import Connection, LegalEntity, Membership
 from infra.models import AuditEvent
 from periods.models import SyncAttempt
 from tests.board.page_client import signed_in
 from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import SampleGroup, save_person
-from tests.saved_once import saved_once
 from tests.settable_clock import SettableClock
 from tests.worklist import opened_scenario
 from tests.worklist.work_reads import begin_work, fact, record_facts
@@ -32,22 +31,6 @@ PAGE, CARRIED, PROFILE = "/entities/NLDT/", "/entities/NLDT/carried/", "/entitie
 INVOICES = {"month": "2026-05", "fact": "unposted_documents|vendor_invoices||"}
 FIRST, SECOND = "1|100|GNJ-00900", "1|101|GNJ-00901"
 CHOSEN = {**INVOICES, "item": [FIRST, SECOND], "until": "2026-06-30", "reason": "the supplier disputes them"}
-
-
-@pytest.fixture
-def opened() -> SampleGroup:
-    return saved_once(opened_scenario.opened)
-
-
-@pytest.fixture
-def rosa(opened: SampleGroup) -> Client:
-    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
-
-
-@pytest.fixture
-def adam(opened: SampleGroup) -> Client:
-    """Adam administers the whole group."""
-    return signed_in(save_person("adam.noor@meridian.test", "Adam Noor", role=Membership.Role.ADMINISTRATOR))
 
 
 def shown(answer: Any) -> str:

@@ -14,8 +14,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from board.entity.profile_lines import FEATURE_LABELS, ROLE_LABELS, set_by_phrase
-from board.entity.work_phrases import capitalised
+from board.entity_work.profile_lines import FEATURE_LABELS, ROLE_LABELS, set_by_phrase
+from board.entity_work.work_phrases import capitalised
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import PlainTextField, ReturnForm, SeeOther, form_status, one_message, posted
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart, needed_feature, shown_as

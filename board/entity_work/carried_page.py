@@ -13,9 +13,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from board.entity.carried_form import CarriedForm, EndCarriedForm, FactField
-from board.entity.work_items import carried_words, ids_of_items, item_value, no_more_words
-from board.entity.work_phrases import capitalised
+from board.entity_work.carried_form import CarriedForm, EndCarriedForm, FactField
+from board.entity_work.work_items import carried_words, ids_of_items, item_value, no_more_words
+from board.entity_work.work_phrases import capitalised
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import ReturnForm, SeeOther, posted

@@ -21,7 +21,7 @@ _FAILED = {
 
 
 @dataclass(frozen=True, slots=True)
-class WorkReading:
+class WorkReadStatus:
     """What the section says of reading: since when one runs, how the last ended, and whether a person may ask.
 
     `why_nothing` explains why no work is known, with the next step.
@@ -34,11 +34,11 @@ class WorkReading:
     may_ask: bool
 
 
-def work_reading(data: PageData) -> WorkReading:
+def work_reading(data: PageData) -> WorkReadStatus:
     """The reading of an entity's work, in one query; none for an entity without a connection."""
     connection, request = data.entity.connection, data.board_request
     if connection is None:
-        return WorkReading(
+        return WorkReadStatus(
             "", "", "", "it is not connected to an ERP. Connect it in the group file.", may_ask=False
         )
     attempts = newest_work_attempts(connection.pk, request.as_of, newest=_LOOKED_AT)
@@ -51,7 +51,7 @@ def work_reading(data: PageData) -> WorkReading:
         running.started_at if running is not None else states.started_at if states and reads_states else None
     )
     readable = connection.kind in work_turns()
-    return WorkReading(
+    return WorkReadStatus(
         running=f"Reading now, since {request.clock(since)}"
         if since is not None and not request.past
         else "",

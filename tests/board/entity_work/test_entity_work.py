@@ -18,23 +18,12 @@ from tests.board.page_client import signed_in
 from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import SampleGroup, save_person
 from tests.golden_files import assert_golden
-from tests.saved_once import saved_once
 from tests.worklist import opened_scenario
 from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.recording.profiles import set_profile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 PAGE = "/entities/NLDT/"
-
-
-@pytest.fixture
-def opened() -> SampleGroup:
-    return saved_once(opened_scenario.opened)
-
-
-@pytest.fixture
-def rosa(opened: SampleGroup) -> Client:
-    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
 
 
 def section(client: Client, address: str = PAGE) -> str:
