@@ -10,25 +10,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from alerts.routing.recipients import load_audiences
-from board.door import memberships_of
 from board.entity.forms import DeputyForm
 from board.web.board_request import BoardRequest, board_view, resolve_request
 from board.web.forms import SeeOther, form_status, posted
 from board.web.layout import layout_context
 from entities.access import administered_entities
 from entities.audit_trail import Verb, entity_object, record_act
-from entities.models import LegalEntity, Membership, Person
-
-
-def may_appoint_deputy(person: Person, entity: LegalEntity) -> bool:
-    """Whether the person administers the entity, by their loaded memberships, without a query."""
-    for membership in memberships_of(person):
-        role, path, entity_id = membership.split(":")
-        if role == Membership.Role.ADMINISTRATOR.value and (
-            entity_id == str(entity.pk) or (path and entity.group.path.startswith(path))
-        ):
-            return True
-    return person.is_superuser
+from entities.models import LegalEntity, Person
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from board.entity.deputy import may_appoint_deputy
 from board.entity.page_data import PageData
 from board.web import labels
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest
 from board.web.controls import month_links
+from board.web.readers import administers
 from closing.calendar.date_phrases import month_and_year
 from closing.scoreboard.row import Row
 from connectors.registry import erp_link
@@ -56,9 +56,7 @@ def entity_header(data: PageData, path: str) -> EntityHeader:
         sub=subtitle,
         owner=(owner.name or owner.email) if owner else "",
         deputy=(deputy.name or deputy.email) if deputy else "",
-        deputy_url=reverse("deputy", args=[entity.code])
-        if may_appoint_deputy(board_request.person, entity)
-        else "",
+        deputy_url=reverse("deputy", args=[entity.code]) if administers(board_request.person, entity) else "",
         state=labels.state_label(row) if row is not None else "",
         kind=row.state.value if row is not None else "",
         notes=_state_notes(row, board_request) if row is not None else [],

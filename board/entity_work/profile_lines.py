@@ -8,10 +8,9 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from board.entity.deputy import may_appoint_deputy
-from board.entity.page_data import PageData
+from board.entity_work.entity_month import EntityMonth
 from board.web import labels
-from board.web.readers import Reader
+from board.web.readers import Reader, administers
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart, excluded_because, shown_as
 from closing.blockers.entity_profile import EntityProfile, EntityRole, ProfileFeature
 from worklist.models import ProfileVersion
@@ -48,12 +47,12 @@ class ProfileLines:
     change_url: str
 
 
-def profile_lines(data: PageData) -> ProfileLines:
+def profile_lines(data: EntityMonth) -> ProfileLines:
     """The profile in force at the moment of the page, in one query."""
     request = data.board_request
     versions = profile_versions(data.entity.pk, request.as_of)
     profile = profile_of(versions[0].body if versions else None)
-    may_change = not request.past and may_appoint_deputy(request.person, data.entity)
+    may_change = not request.past and administers(request.person, data.entity)
     has = [label for feature, label in FEATURE_LABELS.items() if profile.has(feature)]
     lacks = [label for feature, label in FEATURE_LABELS.items() if not profile.has(feature)]
     return ProfileLines(

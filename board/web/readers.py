@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from board.door import memberships_of
 from board.web import labels
-from entities.models import Membership, Person
+from entities.models import LegalEntity, Membership, Person
 
 View = Callable[..., HttpResponse]
 
@@ -129,3 +129,14 @@ def audit_access(person: Person) -> AuditAccess | None:
     readers = {Membership.Role.ADMINISTRATOR.value, Membership.Role.AUDITOR.value}
     paths = tuple(sorted({path for role, path, *_ in memberships if role in readers and path}))
     return AuditAccess(paths, whole=any(path.count("/") == 1 for path in paths)) if paths else None
+
+
+def administers(person: Person, entity: LegalEntity) -> bool:
+    """Whether the person administers the entity, by their loaded memberships, without a query."""
+    for membership in memberships_of(person):
+        role, path, entity_id = membership.split(":")
+        if role == Membership.Role.ADMINISTRATOR.value and (
+            entity_id == str(entity.pk) or (path and entity.group.path.startswith(path))
+        ):
+            return True
+    return person.is_superuser
