@@ -7,10 +7,13 @@ from django.conf import settings
 from django.db import transaction
 
 from alerts.evaluate.run import run_evaluation_once_a_minute
+from alerts.evaluate.task_digests import queue_task_digests
 from alerts.notice_retention import delete_old_notices
 from alerts.outbox.sending import send_due_mails, send_due_posts
 from alerts.reconciliation import reconcile_and_record
 from infra.ticks import claim_tick, database_clock
+
+TASK_DIGEST_SECONDS = 300
 
 
 @shared_task(name="alerts.evaluate", time_limit=120, soft_time_limit=90)
@@ -20,6 +23,14 @@ def evaluate() -> None:
     if result is not None and result.deliveries:
         send.delay()  # sooner than the sweep, which sends what this misses
         post.delay()
+
+
+@shared_task(name="alerts.task_digests", time_limit=120, soft_time_limit=90)
+def task_digests() -> None:
+    """Let the daily digests wait that have close tasks; the claimed slot makes a second beat harmless."""
+    as_of = database_clock()
+    if claim_tick("task digests", TASK_DIGEST_SECONDS, as_of):
+        queue_task_digests(as_of)
 
 
 @shared_task(name="alerts.send", time_limit=240, soft_time_limit=200)

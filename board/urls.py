@@ -39,6 +39,7 @@ from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
 from board.tasks.absence_page import absence_end, task_absences
 from board.tasks.adoption_page import adopt
+from board.tasks.handover_page import task_handover
 from board.tasks.reopening_page import task_reopening
 from board.tasks.role_pages import task_roles
 from board.tasks.support_page import restore_support, support_file, withdraw_support
@@ -92,6 +93,7 @@ urlpatterns = [
     path("entities/<str:code>/tasks/reopening/", task_reopening, name="task_reopening"),
     path("tasks/", tasks, name="tasks"),
     path("tasks/mine/", my_tasks, name="my_tasks"),
+    path("tasks/handover/", task_handover, name="task_handover"),
     path("tasks/roles/", task_roles, name="task_roles"),
     path("tasks/absences/", task_absences, name="task_absences"),
     path("tasks/absences/<int:pk>/end/", absence_end, name="end_absence"),

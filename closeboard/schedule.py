@@ -12,6 +12,7 @@ def beat_schedule(sync_look_seconds: int) -> dict[str, dict[str, Any]]:
         "sync work that is due": ("connectors.sync_work_due", 60),  # yields to the reads of periods
         "generate close tasks": ("worklist.generate_tasks", 900),  # ten working days before period end
         "evaluate": ("alerts.evaluate", 60),  # lateness grows by itself at midnight
+        "digests of close tasks": ("alerts.task_digests", 300),  # before their time of day comes
         "send what is due": ("alerts.send", 30),  # finds every message whose nudge was lost
         "post what is due": ("alerts.post", 30),  # to Teams, Slack and webhooks
         "prove the alerts": ("alerts.prove", 3600),  # once a day, as soon as a worker is free

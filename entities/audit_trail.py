@@ -82,6 +82,7 @@ class Verb(TextChoices):
     TASK_ROLE_GIVEN = "task_role.given", "Role of close tasks given"
     TASK_DEPUTY_SET = "task_deputy.set", "Deputy for tasks set"
     TASK_DEPUTY_ENDED = "task_deputy.ended", "Deputy for tasks ended"
+    WORK_HANDED_OVER = "person.work_handed_over", "Open tasks handed over"
     CARRIED_SET = "carried.set", "Carried on purpose"
     CARRIED_ENDED = "carried.ended", "No longer carried on purpose"
     WORK_BY_FILE = "work.by_file", "Work facts by file"

@@ -24,6 +24,7 @@ from alerts.notices.entries import DeliverableNotice
 from infra.hosts import ForbiddenAddress, HostAllowlist, UrlParts, is_loopback, parse_url
 from infra.outbound.session import OutboundResponse
 from infra.secrets import SecretUnreadable
+from worklist.task_store.task_reminders import TaskReminder
 
 Renderer = Callable[[Destination, str, MessageContent, Sequence[DeliverableNotice], datetime], Post]
 
@@ -35,6 +36,7 @@ class Draft(NamedTuple):
     items: Sequence[DeliverableNotice]  # empty where it reports a channel's trouble
     as_of: datetime
     lookups: MessageLookups | None = None
+    tasks: TaskReminder | None = None  # of the person's daily digest
 
 
 SendMethod = Callable[[Draft], None]
@@ -86,7 +88,7 @@ class DestinationKind:
 
     def compose(self, draft: Draft) -> Post:
         """The post of a message."""
-        content, destination = post_content(*draft), draft.delivery.place
+        content, destination = post_content(*draft[:4]), draft.delivery.place
         return self.render(destination, f"msg_{draft.delivery.uid.hex}", content, draft.items, draft.as_of)
 
     def make_secret(self) -> str:

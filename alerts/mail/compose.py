@@ -25,6 +25,7 @@ from alerts.mail.message_lookups import (
 )
 from alerts.mail.rows import TextLink
 from alerts.mail.sections import MessageContent, build_content, content_of_sentence, render_text
+from alerts.mail.task_section import content_of_tasks, why_reminded, with_tasks
 from alerts.mail.unsubscribe_links import unsubscribe_headers
 from alerts.models import Delivery, Destination, Notice, Overrun, Trouble
 from alerts.models.delivery import NO_ANSWER, NO_SIGN_IN, REPLY_WORDS
@@ -34,9 +35,11 @@ from alerts.sanitize import header_line, one_line
 from closing import phrasing
 from closing.judging.notification_schedule import Cadence
 from entities.models import Person
+from worklist.task_store.task_reminders import TaskReminder
 
 _DIGEST_PREFIXES = {Cadence.DAILY: "Daily digest: ", Cadence.WEEKLY: "Weekly digest: "}
 _LONGEST_WORDS = 300  # of an error
+_TASKS_NOTE = "Tasks that are due are in the daily digest of the people for whom they wait."
 _MANDATORY_NOTE = "Alerts and reopenings cannot be switched off."
 
 
@@ -45,22 +48,31 @@ def compose_mail(
     items: Sequence[DeliverableNotice],
     as_of: datetime,
     lookups: MessageLookups | None = None,
+    tasks: TaskReminder | None = None,
 ) -> EmailMultiAlternatives:
-    """The mail to one person about these items; `items` is not empty. The same few queries whatever their number.
+    """The mail to one person about these items, and these close tasks. The same few queries whatever their number.
 
+    One of both there is, except in a mail about a trouble.
     `lookups` may hold the data of many mails; where it does not cover this one, the data are loaded here.
     """
     person = delivery.person
     reopened_at = reopening_moments(items)
     if delivery.trouble is not None:
         content = trouble_content(delivery.trouble, as_of, person.zone)
+    elif tasks is not None and not items:
+        context = message_context(as_of, person.zone, why_reminded(tasks))
+        content = replace(content_of_tasks(tasks, context), mandatory_note=_TASKS_NOTE)
+        content = _personal_content(content, delivery, items)
     else:
         ids = {row.entity_id for item in items for row in item.rows}
         if lookups is None or not lookups.covers(ids, person.pk):
             lookups = load_lookups(ids, [person.pk])
         why = why_received(items, person.pk, lookups)
         context = message_context(as_of, person.zone, why, lookups.entities, reopened_at)
-        content = _personal_content(build_content(items, context), delivery, items)
+        content = build_content(items, context)
+        if tasks is not None:
+            content = with_tasks(content, tasks, context)
+        content = _personal_content(content, delivery, items)
     mail = EmailMultiAlternatives(
         subject=header_line(content.subject),
         body=render_text(content),
@@ -83,7 +95,7 @@ def _personal_content(
         preferences_link=TextLink(
             "Choose your notifications", f"{settings.PUBLIC_BASE_URL}/alerts/subscriptions/"
         ),
-        mandatory_note=_MANDATORY_NOTE if mandatory else "",
+        mandatory_note=_MANDATORY_NOTE if mandatory else content.mandatory_note,
     )
 
 

@@ -82,7 +82,7 @@ def build_content(items: Sequence[DeliverableNotice], context: MessageContext) -
         parts.append(_part(event_spec, events, rows, [], context, alone=alone))
     parts.sort(key=lambda part: part.rank)
     subject = "; ".join([parts[0].subject, *(part.counted for part in parts[1:])])
-    return _content(subject, [part.section for part in parts], context)
+    return content_of_sections(subject, [part.section for part in parts], context)
 
 
 def content_of_sentence(
@@ -90,10 +90,13 @@ def content_of_sentence(
 ) -> MessageContent:
     """The content of a message about no entity."""
     section = MessageSection(heading="", note=sentence, links=links, rows=[], more=None)
-    return _content(subject, [section], context)
+    return content_of_sections(subject, [section], context)
 
 
-def _content(subject: str, sections: Sequence[MessageSection], context: MessageContext) -> MessageContent:
+def content_of_sections(
+    subject: str, sections: Sequence[MessageSection], context: MessageContext
+) -> MessageContent:
+    """The content of a message with these sections."""
     now = context.as_of.astimezone(context.zone)
     return MessageContent(
         subject=subject,

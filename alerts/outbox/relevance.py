@@ -20,9 +20,11 @@ from alerts.outbox.send_context import SendContext
 from alerts.routing.notice_scope import RowKey
 from alerts.routing.recipients import destination_administrators
 from alerts.routing.rerouting import is_silenced
+from closing.judging.notification_schedule import Cadence
 from closing.judging.states import PeriodState
 from closing.scoreboard.row import Row
 from periods.models import FiscalPeriod
+from worklist.task_store.task_reminders import TaskReminder, task_reminder
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,14 @@ class OutgoingMessage:
         """The lines to deliver, and those to leave out."""
         return relevant_items(self.delivery, self.context)
 
+    @cached_property
+    def tasks(self) -> TaskReminder | None:
+        """The close tasks of a person's daily digest that are due now."""
+        person = self.delivery.recipient
+        if person is None or self.delivery.trouble is not None or self.delivery.rhythm != Cadence.DAILY:
+            return None
+        return task_reminder(person, self.context.now())
+
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
@@ -199,8 +209,8 @@ def trouble_lasts(message: OutgoingMessage) -> Stop | None:
 
 
 def something_left(message: OutgoingMessage) -> Stop | None:
-    """A message about notices is cancelled, with the reasons of all its lines, where every line is left out."""
-    if message.delivery.trouble is not None or message.lines.items:
+    """A message is cancelled, with the reasons of all its lines, where every line is left out and no task is due."""
+    if message.delivery.trouble is not None or message.lines.items or message.tasks is not None:
         return None
     reasons = set(message.lines.left_out.values())
     return Cancel("; ".join(sorted(reasons)) or MessageReason.LINES_MOVED)

@@ -136,7 +136,7 @@ def _pass_gates_and_deliver(message: OutgoingMessage, method: SendMethod) -> Sto
             if (stop := gate(message)) is not None:
                 return stop
         lines = message.lines
-        method(Draft(message.delivery, lines.items, lines.as_of, message.context.lookups))
+        method(Draft(message.delivery, lines.items, lines.as_of, message.context.lookups, message.tasks))
         return Sent()
     except DeliveryFailure as failure:
         return failure

@@ -51,7 +51,7 @@ class AbsenceLine:
 def task_absences(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     """The absences of the people that the person may see to, and the form for one."""
     person = board_request.person
-    people = _people(person)
+    people = people_seen_to(person)
     by_email = {each.email: each for each in people}
     form = AbsenceForm(posted(request), initial={"person": person.email})
     named = [(each.email, "Me" if each == person else _name(each)) for each in people]
@@ -105,7 +105,7 @@ def task_absences(request: HttpRequest, board_request: BoardRequest) -> HttpResp
 @board_view
 def absence_end(request: HttpRequest, board_request: BoardRequest, pk: int) -> HttpResponse:
     """Ends an absence; 404 for one of somebody else."""
-    absences = TaskAbsence.objects.filter(pk=pk, person__in=_people(board_request.person))
+    absences = TaskAbsence.objects.filter(pk=pk, person__in=people_seen_to(board_request.person))
     absence = absences.select_related("person", "deputy").first()
     if absence is None:
         raise Http404
@@ -116,7 +116,7 @@ def absence_end(request: HttpRequest, board_request: BoardRequest, pk: int) -> H
     return SeeOther(reverse("task_absences"))
 
 
-def _people(person: Person) -> list[Person]:
+def people_seen_to(person: Person) -> list[Person]:
     """The person, and everybody with a role on what they administer; all people for superusers."""
     others = Person.objects.filter(is_active=True)
     if not person.is_superuser:

@@ -136,6 +136,12 @@ def deputies_on(day: date, people: Collection[int] | None = None) -> dict[int, f
     return {person_id: frozenset(deputies) for person_id, deputies in found.items()}
 
 
+def deputies_between(first: date, last: date, people: Collection[int]) -> set[int]:
+    """The deputies of these people on any of these days; one query."""
+    rows = TaskAbsence.objects.filter(first_day__lte=last, last_day__gte=first, ended_at=None)
+    return set(rows.filter(person__in=people).values_list("deputy_id", flat=True))
+
+
 def _absence_values(absence: TaskAbsence) -> dict[str, object]:
     return {
         "deputy": _name(absence.deputy),
