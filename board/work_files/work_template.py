@@ -45,7 +45,7 @@ _READ_ME = (
         "Basis",
         "transaction: the amount is in the currency of the transactions. ledger: in that of the ledger.",
     ),
-    ("Positions", "Of an entity, partner and month all balances: one that is left out is taken away."),
+    ("Positions", "Of an entity, partner and month all balances: one that is missing is taken away."),
     ("Rates", "1 of “Currency” is “Rate” of “In” at the end of the month."),
 )
 

@@ -83,7 +83,7 @@ def choice(cell: TableCell, name: str, choices: Iterable[StrEnum], labels: Itera
     for word, label in (*((word, word) for word in words), *zip(words, labels, strict=False)):
         if typed in {label.casefold(), word.replace("_", " ").casefold()}:
             return word
-    raise CellRefused(f"“{_quoted(typed)}” is unknown here. Write one of: {', '.join(words)}.")
+    raise CellRefused(f"“{_quoted(typed)}” is no valid value. Write one of: {', '.join(words)}.")
 
 
 def _quoted(text: str) -> str:

@@ -179,7 +179,7 @@ def _header_problems(spec: SheetSpec, headings: Sequence[str], line: int) -> lis
     twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
     found = (
         (missing, "This column is missing. Add it, with this heading."),
-        (strange, "This heading is unknown. Remove the column or correct it."),
+        (strange, "No column of the sheet has this heading. Correct it or remove the column."),
         (twice, "This heading is there twice. Remove one column."),
     )
     return [CellProblem(spec.name, line, heading, words) for headings, words in found for heading in headings]

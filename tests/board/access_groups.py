@@ -39,6 +39,7 @@ from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import save_few_tasks, save_support
+from tests.worklist.work_files import save_file
 from tests.worklist.work_reads import begin_work, record_facts, two_invoices
 
 Role = Membership.Role
@@ -124,6 +125,11 @@ class AccessScenario:
             self._sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
+def upload_uid(who: str) -> UUID:
+    """The id of the file that a person sent; that of somebody without a role for a person who is signed out."""
+    return uuid5(NAMESPACE_URL, f"file of {who if who in SEES else NO_ROLE}")
+
+
 def build(name: str) -> AccessScenario:
     """Save a scenario with reads up to 12 June 2026 and every kind of problem at the foreign entities."""
     _number_from_one()
@@ -151,6 +157,8 @@ def build(name: str) -> AccessScenario:
     _tell()
     _make_places()
     _silence(people[ADMINISTRATOR])
+    for who in SIGNED_IN:
+        save_file(people[who], upload_uid(who), WORKED_EXAMPLE_AT)
     top, uk = (Group.objects.get(code=code) for code in ("MERIDIAN", "UK"))
     save_few_tasks(top, people[FINANCE], people[ADMINISTRATOR], uk, WORKED_EXAMPLE_AT)
     for code in ("UKHC", "NLDT"):

@@ -35,6 +35,7 @@ from tests.board.access_groups import (
     SUPERUSER,
     UK_RETAIL_WORDS,
     WHOLE,
+    WRITING,
     AccessScenario,
     Answer,
 )
@@ -78,6 +79,11 @@ def administrators(status: int) -> Statuses:
 def audit_readers(status: int) -> Statuses:
     """Who administers or audits a group gets it; others are refused."""
     return {**signed_in(403), **dict.fromkeys((ADMINISTRATOR, AUDITOR, SUPERUSER), status)}
+
+
+def senders(status: int) -> Statuses:
+    """Who writes on any entity gets it; others are refused."""
+    return {**signed_in(403), **dict.fromkeys(WRITING, status)}
 
 
 def only_superusers(status: int) -> Statuses:
@@ -128,6 +134,11 @@ A_SUPPORT = Place(
     lambda _, __: {"uid": support_uid("UKHC")},
     lambda _, __: {"uid": support_uid("NLDT")},
     {"uid": support_uid("NOBODY")},
+)
+A_FILE = Place(
+    lambda _, who: {"uid": access_groups.upload_uid(who)},
+    lambda _, who: {"uid": access_groups.upload_uid(SUPERUSER if who != SUPERUSER else NO_ROLE)},
+    {"uid": access_groups.place_of("NOBODY")},
 )
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
@@ -487,6 +498,25 @@ TABLE: dict[str, Sequence[Entry]] = {
             expected_foreign=only_all_seeing(422),
             data={"reason": "error", "words": "freight was booked twice"},
             bad_data=[{"reason": "x"}],
+        ),
+    ],
+    "work_upload": [
+        Entry(senders(200)),
+        Entry(senders(422), method="POST", bad_data=[{"file": "text"}]),
+    ],
+    "work_template": [Entry(senders(200))],
+    "work_template_csv": [
+        Entry(senders(200), queries=("", "?sheet=inventory-runs", "?sheet=intercompany-positions"))
+    ],
+    "work_upload_plan": [
+        Entry(signed_in(200), place=A_FILE, expected_foreign=signed_in(404)),
+        Entry(
+            {**signed_in(422), **dict.fromkeys(WRITING, 303)},
+            method="POST",
+            place=A_FILE,
+            expected_foreign=signed_in(404),
+            data={"save": "all"},
+            bad_data=[{"save": "x"}, {}],
         ),
     ],
     "wall": [Entry(signed_in(200), queries=(*QUESTIONS, "?screen=2"), bad=BAD)],

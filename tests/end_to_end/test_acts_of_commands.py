@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from infra.models import AuditEvent
 from simulator.run import Running
 from tests.guards.external_names import OURS
 from tests.periods.group_file.sample_group_file import MERIDIAN, load
+from tests.worklist.work_files import RUNS, csv_file
+from tests.worklist.work_files import run as run_of_close
 
 WITHOUT_AN_EVENT = {
     "explain_alerts": "reads only",
@@ -83,12 +86,24 @@ def adopt_tasks() -> None:
     assert run("adopt_tasks", "MERIDIAN", calendar=calendar) == []
 
 
+def import_work() -> None:
+    """A run that was not read before changes one entity; to try it changes nothing."""
+    file = csv_file(RUNS, run_of_close("2026-04-30", "2026-05-05 18:05"))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / file.name
+        path.write_bytes(file.content)
+        by = Person.objects.filter(memberships__role="finance").order_by("email")[0].email
+        assert run("import_work", str(path), by=by, dry_run=True) == []
+        assert run("import_work", str(path), by=by) == [("work.by_file", "entity", "NLDT")]
+
+
 COMMANDS: dict[str, Callable[[], None]] = {
     "sync": sync,  # in this order: the demo's readings are of other connections
     "evaluate": evaluate,
     "load_group": load_group,
     "mails": mails,
     "adopt_tasks": adopt_tasks,
+    "import_work": import_work,
     "load_demo": load_demo,
     "retain": retain,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import Silence
@@ -22,6 +23,7 @@ from periods.models import Remark
 from tests.db_builders import PASSWORD
 from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
 from tests.worklist.few_close_tasks import save_few_tasks, save_support, some_file, support_uid, task_uid
+from tests.worklist.work_files import save_file
 from tests.worklist.work_reads import FIRST_INVOICE, begin_work, may_of, record_facts, two_invoices
 from worklist.models import CloseTask
 from worklist.recording.carried_items import FactInForce, carry_on_purpose
@@ -84,6 +86,8 @@ OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
 OF_TASK: Arguments = {"uid": task_uid("NLDT", "lease")}
 OF_SUPPORT: Arguments = {"uid": support_uid("NLDT")}
 OF_UNDO: Arguments = {"code": "NLDT", "moment": FULL_AT.isoformat()}
+FILE_UID = UUID("6f1c7a52-1111-4222-8333-444455556666")
+OF_FILE: Arguments = {"uid": FILE_UID}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
 
 
@@ -132,6 +136,11 @@ def profile_set(story: FullScenario) -> None:
     entity = LegalEntity.objects.select_related("group").get(code="NLDT")
     set_profile(entity, EntityProfile(), by=story.administrator, at=FULL_AT - timedelta(days=1))
     set_profile(entity, EntityProfile(payroll=False), by=story.administrator, at=FULL_AT)
+
+
+def sent_file(story: FullScenario) -> None:
+    """Finance sent a file about EU DTC BV."""
+    save_file(story.finance, FILE_UID, FULL_AT, "NLDT")
 
 
 def of_view(story: FullScenario) -> Mapping[str, object]:
@@ -230,6 +239,10 @@ LOOKS: dict[str, Sequence[Look]] = {
     "task": [Look(who=READERS, arguments=OF_TASK)],
     "support_file": [Look(who=READERS, arguments=OF_SUPPORT)],
     "task_reopening": [Look(who=(FINANCE, OWNER, WITHOUT_A_ROLE, SIGNED_OUT), arguments=OF_ENTITY)],
+    "work_upload": [Look()],
+    "work_template": [Look(who=READERS)],
+    "work_template_csv": [Look(("?sheet=inventory-runs", "?sheet=x"), READERS)],
+    "work_upload_plan": [Look(who=READERS, arguments=OF_FILE)],
     "wall": [Look((*FEW, "?screen=2", "?screen=3"), READERS)],
     "export_board_csv": [Look((*FEW, "?show=outstanding&sort=deadline", "?by=owner"), READERS)],
     "export_board_xlsx": [Look(OF_A_FILE, READERS)],
@@ -374,6 +387,12 @@ FORMS: dict[str, Sequence[Form]] = {
         Form({"url": "javascript:x"}, arguments=OF_TASK, prepare=few_tasks),
         Form({"url": "https://elsewhere.example/x"}, arguments=OF_TASK, prepare=few_tasks),
     ],
+    "work_upload": [Form({})],
+    "work_upload_plan": [
+        Form({"save": "all"}, arguments=OF_FILE, prepare=sent_file),
+        Form({"save": "x"}, arguments=OF_FILE, prepare=sent_file),
+        Form({"save": "discard"}, arguments=OF_FILE, prepare=sent_file),
+    ],
     "save_view": [
         Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),
         Form({"name": "Late ones", "screen": "board", "query": "show=stale"}),
@@ -396,6 +415,7 @@ FORMS: dict[str, Sequence[Form]] = {
 # Addresses whose forms leave no event in the audit log.
 WITHOUT_AN_EVENT = {
     "export_audit_csv": "reads; it is a form because it seals first",
+    "work_upload": "keeps a file for the person who looks at what it would change",
     "trial_message": "sends the person a mail and changes no row",
     "try_destination": "sends a post to a destination that is there already and changes no row",
 }

@@ -28,12 +28,6 @@ def central(source: Connection) -> Connection:
 
 
 @pytest.fixture
-def entity(source: Connection) -> LegalEntity:
-    """EU DTC BV with its group."""
-    return LegalEntity.objects.select_related("group").get(code="NLDT")
-
-
-@pytest.fixture
 def anna(source: Connection) -> Person:
     """Anna owns all tasks of May, which Rita reviews."""
     adopt()

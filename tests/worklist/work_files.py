@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import xlsxwriter
 
@@ -14,9 +15,10 @@ from closing.blockers.work_sheets import SHEETS
 from closing.calendar.days import DateSpan
 from closing.calendar.months import month_end
 from closing.facts.readings import ReadResult
-from entities.models import Connection
+from entities.models import Connection, Person
 from tests.builders import OPEN
 from tests.periods.recorded_reads import read, reading
+from worklist.models import WorkUpload
 from worklist.recording.work_file import SentFile
 
 CellMap = Mapping[str, object]
@@ -124,3 +126,11 @@ def rate(base: str = "GBP", quote: str = "EUR", value: str = "1.17", **cells: ob
         "Rate": value,
     }
     return row | cells
+
+
+def save_file(by: Person, uid: UUID, at: datetime, code: str = "UKHC") -> WorkUpload:
+    """A file that a person sent and did not save yet."""
+    file = csv_file(WORK, work(code, As_of="2026-06-02"))
+    return WorkUpload.objects.create(
+        uid=uid, name=file.name, sha256=file.digest, content=file.content, by=by, at=at
+    )

@@ -113,7 +113,9 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("content__isnull", False), ("result", None), ("saved_at", None)),
+                            models.Q(
+                                ("content__isnull", False), ("result__isnull", True), ("saved_at", None)
+                            ),
                             models.Q(
                                 ("content", None), ("result__isnull", False), ("saved_at__isnull", False)
                             ),

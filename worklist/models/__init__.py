@@ -12,7 +12,7 @@ from worklist.models.task_template import (
     TaskTemplateDraft,
 )
 from worklist.models.versions import BlockerPolicyVersion, ProfileVersion
-from worklist.models.work_file import InventoryRunFact, WorkUpload
+from worklist.models.work_upload import InventoryRunFact, WorkUpload
 
 __all__ = [
     "BlockerPolicyVersion",

@@ -148,7 +148,7 @@ def test_what_the_template_holds_is_taken_back_unchanged(ann: Client) -> None:
     _, shown = preview(ann, SentFile("back.xlsx", content))
     assert "9 rows can be taken: 9 as before." in shown
     for sheet, count in (("unfinished-work", 3), ("inventory-runs", 3), ("intercompany-positions", 2)):
-        response = ann.get(reverse("work_template_csv", args=[sheet]))
+        response = ann.get(reverse("work_template_csv"), {"sheet": sheet})
         content = b"".join(response.streaming_content)  # type: ignore[attr-defined]
         _, shown = preview(ann, SentFile(f"{sheet}.csv", content))
         assert f"{count} rows can be taken: {count} as before." in shown
@@ -171,7 +171,7 @@ def test_who_writes_on_nothing_gets_no_page_and_no_link(auditor: Client, ann: Cl
     assert address not in text(auditor, reverse("scoreboard"))
     assert address in text(ann, reverse("scoreboard"))
     url, _ = preview(ann, csv_file(WORK, work()))
-    assert auditor.get(url).status_code == 403
+    assert auditor.get(url).status_code == 404
     assert send(auditor, csv_file(WORK, work())).status_code == 403
 
 

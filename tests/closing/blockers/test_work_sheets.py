@@ -100,10 +100,10 @@ WRONG_CELLS: list[tuple[str, str, TableCell, str]] = [
         "05/2026",
         "“05/2026” is not a month. Write it like 2026-05, or the last day like 2026-05-31.",
     ),
-    (WORK, "Kind", "unposted stuff", "“unposted stuff” is unknown here. Write one of: unposted_journals, "),
-    (WORK, "Kind", "intercompany_imbalance", "“intercompany_imbalance” is unknown here."),
+    (WORK, "Kind", "unposted stuff", "“unposted stuff” is no valid value. Write one of: unposted_journals, "),
+    (WORK, "Kind", "intercompany_imbalance", "“intercompany_imbalance” is no valid value."),
     (WORK, "Part", "vendor_invoices", "unposted_journals has no parts. Leave this blank."),
-    (WORK, "Unit", "pieces", "“pieces” is unknown here. Write one of: lines, documents."),
+    (WORK, "Unit", "pieces", "“pieces” is no valid value. Write one of: lines, documents."),
     (WORK, "Count", None, "Count is missing. Write a whole number, or “not readable” where nobody can tell."),
     (WORK, "Count", "1,204", "“1,204” is not a whole number from 0 on. Write digits only, like 61."),
     (WORK, "Count", Decimal("1.5"), "“1.5” is not a whole number from 0 on. Write digits only, like 61."),
@@ -133,10 +133,10 @@ WRONG_CELLS: list[tuple[str, str, TableCell, str]] = [
         datetime.fromisoformat("2026-05-31 08:00"),
         "Through holds a time of day. Write the day alone, like 2026-05-31.",
     ),
-    (RUNS, "Kind", "close", "“close” is unknown here. Write one of: closing, recalculation, reversal."),
+    (RUNS, "Kind", "close", "“close” is no valid value. Write one of: closing, recalculation, reversal."),
     (RUNS, "Kind", "reversal", "A reversal names the close that it reverses. Write the day it ran through."),
     (RUNS, "Reverses", "2026-05-31", "Only a reversal reverses a close. Leave this blank for a closing."),
-    (RUNS, "Status", "ended", "“ended” is unknown here. Write one of: done, running, stopped, reversed."),
+    (RUNS, "Status", "ended", "“ended” is no valid value. Write one of: done, running, stopped, reversed."),
     (RUNS, "Executed at", None, "A run that is over has a moment. Write it like 2026-06-03 18:05."),
     (RUNS, "Warnings", "few", "“few” is not a whole number from 0 on. Write digits only, like 61."),
     (
@@ -146,7 +146,7 @@ WRONG_CELLS: list[tuple[str, str, TableCell, str]] = [
         "NLDT cannot be its own counterparty. Write the code of the other entity.",
     ),
     (POSITIONS, "Month", "2026-05-17", "“2026-05-17” is within a month. Write the month like 2026-05."),
-    (POSITIONS, "Side", "debit", "“debit” is unknown here. Write one of: due_from, due_to."),
+    (POSITIONS, "Side", "debit", "“debit” is no valid value. Write one of: due_from, due_to."),
     (RATES, "In", "GBP", "1 GBP is always 1 GBP. Write another currency."),
     (RATES, "Rate", "0", "“0” is not a rate above zero. Write it like 1.17: a point, no separators."),
 ]
@@ -165,7 +165,7 @@ def test_a_wrong_cell_names_its_column_and_the_remedy(
 
 def test_documents_need_a_part_that_is_known() -> None:
     assert problem(WORK, Kind="unposted_documents")[0] == "Part"
-    assert problem(WORK, Kind="unposted_documents", Part="bills")[1].startswith("“bills” is unknown here.")
+    assert problem(WORK, Kind="unposted_documents", Part="bills")[1].startswith("“bills” is no valid value.")
     assert (
         only_work(read_one(WORK, Kind="Unposted documents", Part="Vendor invoices")).part == "vendor_invoices"
     )
@@ -209,7 +209,9 @@ def test_an_unknown_sheet_or_heading_is_named_and_help_and_empty_sheets_are_not_
             " Unfinished work, Inventory runs, Intercompany positions, Closing rates.",
         ),
         CellProblem(WORK, 1, "Period", "This column is missing. Add it, with this heading."),
-        CellProblem(WORK, 1, "perod", "This heading is unknown. Remove the column or correct it."),
+        CellProblem(
+            WORK, 1, "perod", "No column of the sheet has this heading. Correct it or remove the column."
+        ),
         CellProblem(WORK, 1, "entity", "This heading is there twice. Remove one column."),
     )
 

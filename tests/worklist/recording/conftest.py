@@ -1,14 +1,16 @@
-"""EU DTC BV with two vendor invoices in the way, and who carries them."""
+"""EU DTC BV with two vendor invoices in the way, who carries them, and who sends files about the cast."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from entities.models import Connection, LegalEntity, Person
 from tests.builders import utc
 from tests.worklist.close_task_builders import person
+from tests.worklist.work_files import months_read
 from tests.worklist.work_reads import invoices_read, two_invoices
 from worklist.recording.carried_items import FactInForce
 
@@ -30,3 +32,18 @@ def invoices(source: Connection) -> FactInForce:
 def carrier(source: Connection) -> Person:
     """Anna may write on the whole group."""
     return person("Anna Owner")
+
+
+@pytest.fixture
+def ann(source: Connection) -> Person:
+    """Ann Controller works on the whole group, of which two companies list their months of 2026."""
+    months_read(source)
+    return person("Ann Controller")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of files that a command saves at noon of 12 June."""
+    noon = utc("2026-06-12 12:00")
+    monkeypatch.setattr("worklist.management.commands.import_work.database_clock", lambda: noon)
+    return tmp_path

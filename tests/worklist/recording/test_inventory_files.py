@@ -15,8 +15,7 @@ from closing.blockers.row_blockers import BLOCKERS
 from entities.models import Connection, LegalEntity, Person
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
-from tests.worklist.close_task_builders import person
-from tests.worklist.work_files import RUNS, csv_file, months_read, reversal, run, work, workbook_file
+from tests.worklist.work_files import RUNS, csv_file, reversal, run, work, workbook_file
 from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.models import BlockerPolicyVersion, BlockerReading, InventoryRunFact
 from worklist.recording.work_file import SentFile
@@ -25,22 +24,6 @@ pytestmark = pytest.mark.django_db
 MARCH, APRIL = run("2026-03-31", "2026-04-03 18:05"), run("2026-04-30", "2026-05-05 18:05")
 MAY_CLOSE = run("2026-05-31", "2026-06-03 18:05")
 REVERSED_MAY = reversal("2026-05-31", "2026-06-04 09:00")
-
-
-@pytest.fixture
-def ann(source: Connection, settings: object, monkeypatch: pytest.MonkeyPatch) -> Person:
-    """Ann states what inventory shows, at noon of 12 June."""
-    months_read(source)
-    monkeypatch.setattr(
-        "worklist.management.commands.import_work.database_clock", lambda: utc("2026-06-12 12:00")
-    )
-    return person("Ann Controller")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder for files to import."""
-    return tmp_path
 
 
 def save(folder: Path, *rows: dict[str, object], more: tuple[str, ...] = ()) -> str:

@@ -15,7 +15,7 @@ from infra.models import AuditEvent
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
 from tests.worklist.close_task_builders import person
-from tests.worklist.work_files import WORK, csv_file, months_read, work, workbook_file
+from tests.worklist.work_files import WORK, csv_file, work, workbook_file
 from tests.worklist.work_reads import lines_read
 from worklist.models import BlockerReading
 from worklist.recording.file_scope import FileEffect
@@ -32,13 +32,6 @@ from worklist.recording.work_file import (
 
 pytestmark = pytest.mark.django_db
 AT = utc("2026-06-12 12:00")
-
-
-@pytest.fixture
-def ann(source: Connection) -> Person:
-    """Ann Controller works on the whole group."""
-    months_read(source)
-    return person("Ann Controller")
 
 
 def plan(by: Person, *rows: dict[str, object]) -> ImportPlan:

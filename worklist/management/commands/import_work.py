@@ -55,7 +55,7 @@ class Command(BaseCommand):
             result = import_work(person, sent, as_of, good_rows=good_rows)
         except WorkFileRefused as error:
             raise CommandError(f"{error} Nothing was saved.") from None
-        left_out = f", {plan.bad_rows:,} left out" if result.problems else ""
+        left_out = f", {plan.bad_rows:,} not saved" if result.problems else ""
         self.stdout.write(f"{result.rows:,} rows saved{left_out}; {result.changes:,} facts changed.")
 
     def _print(self, plan: ImportPlan) -> None:

@@ -32,7 +32,7 @@ class WorkUpload(models.Model):
                 condition=Q(sha256__regex="^[0-9a-f]{64}$"), name="work_upload_has_a_digest"
             ),
             models.CheckConstraint(
-                condition=Q(content__isnull=False, saved_at=None, result=None)
+                condition=Q(content__isnull=False, saved_at=None, result__isnull=True)
                 | Q(content=None, saved_at__isnull=False, result__isnull=False),
                 name="work_upload_waits_or_is_saved",
             ),
