@@ -58,10 +58,14 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    """Clear the cached boards: each test has a database of its own, and another one's board must not be shown."""
+    """Clear the cached boards: each test has a database of its own, and another one's board must not be shown.
+
+    A clock that stands days later than that of the test before must not look like days without a request.
+    """
     from periods.board_cache.cache import BOARD_CACHE  # noqa: PLC0415 - only once Django is set up
 
     BOARD_CACHE.clear()
+    BOARD_CACHE._requested_at = None
 
 
 @pytest.fixture(scope="session")
