@@ -20,12 +20,12 @@ def tasks_bar(row: Row, query: str) -> SafeString:
         return SafeString("")
     progress = tasks.progress
     done = round(_WIDTH * progress.share)
-    words = f"{progress.done} of {progress.total}" if progress.total else str(progress)
+    words = f"{progress.done} of {progress.total} tasks" if progress.total else str(progress)
     late = f'<b class="overdue">{tasks.overdue} overdue</b>' if tasks.overdue else ""
     return SafeString(
         f'<a class="tasks-bar{" late" if late else ""}" href="/entities/{quote(row.code)}/tasks/?{escape(query)}"'
         f' title="Close tasks: {escape(tasks.phrase)}">'
         f'<svg width="{_WIDTH}" height="5" viewBox="0 0 {_WIDTH} 5" aria-hidden="true">'
         f'<rect width="{_WIDTH}" height="5" rx="2.5"/><rect class="length" width="{done}" height="5" rx="2.5"/></svg>'
-        f"<span>{words} tasks</span> {late}</a>"
+        f"<span>{words}</span> {late}</a>"
     )

@@ -23,7 +23,7 @@ from tests.db_builders import (
 from tests.saved_once import saved_once
 from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
-from tests.worklist.blocked_scenario import blocked
+from tests.worklist.blocked_scenario import blocked, blocked_group_with_tasks
 
 
 @pytest.fixture
@@ -50,6 +50,13 @@ def rosa_in_busy_group(db: None, clock: SettableClock) -> Client:
 def blocked_client(db: None, clock: SettableClock) -> Client:
     """Rosa Bell is signed in to the worked example with what is in the way of EU DTC BV, at its noon."""
     saved_once(blocked)
+    return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
+
+
+@pytest.fixture
+def blocked_group_client(db: None, clock: SettableClock) -> Client:
+    """Rosa Bell is signed in to that example with a common counterparty, rows hardly readable, and tasks."""
+    saved_once(blocked_group_with_tasks)
     return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
 
 
