@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -91,12 +92,14 @@ def _counterparty(
     late: Sequence[EntityCauses], others: Sequence[EntityCauses], names: EntityNames
 ) -> CommonCause | None:
     """An entity with which all other late ones are out of step; or the two late ones with each other."""
-    codes = frozenset[str]().union(*(entity.counterparties for entity in late))
+    having = Counter(code for entity in late for code in entity.counterparties)
+    late_codes = {entity.code for entity in late}
+    codes = [
+        code for code, count in having.items() if count == len(late) - (code in late_codes) and count > 1
+    ]
     for code in sorted(codes, key=lambda code: (names.get(code, code).casefold(), code)):
-        apart_from_it = [entity for entity in late if entity.code != code]
         rest = [entity for entity in others if entity.code != code]
-        shared = len(apart_from_it) > 1 and all(code in entity.counterparties for entity in apart_from_it)
-        if shared and _is_rare(sum(code in entity.counterparties for entity in rest), len(rest)):
+        if _is_rare(sum(code in entity.counterparties for entity in rest), len(rest)):
             return _cause(CauseKind.COUNTERPARTY, code, f"intercompany with {names.get(code, code)}", late)
     if len(late) == 2 and late[1].code in late[0].counterparties:
         pair = "/".join(sorted(entity.code for entity in late))

@@ -97,8 +97,9 @@ def unsure_sums(sums: Iterable[BlockerSum]) -> list[tuple[str, list[BlockerSum]]
     ]
 
 
-_SumKey = tuple[BlockerKind, str, CountedUnit]
-DividedBlockers = tuple[frozenset[_SumKey], tuple[Blocker, ...]]
+# A kind, part and unit as one text: its hash is computed once, those of a tuple of them for each of many rows.
+_SumKey = str
+DividedBlockers = tuple[frozenset[_SumKey], tuple[tuple[_SumKey, Blocker], ...]]
 
 
 @dataclass(slots=True)
@@ -137,14 +138,13 @@ class GroupTally:
         self._pairs: dict[tuple[str, str | None], Blocker] = {}
         self._hidden = 0  # blockers whose counterparties the reader may not see: nothing tells them apart
 
-    def add_blockers(self, none_left: frozenset[_SumKey], work: Iterable[Blocker]) -> None:
+    def add_blockers(self, none_left: frozenset[_SumKey], work: Iterable[tuple[_SumKey, Blocker]]) -> None:
         """Add the blockers of one entity, as `divided` gives them."""
         self._none_left |= none_left
-        for blocker in work:
+        for key, blocker in work:
             if blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE:
                 self._add_pair(blocker)
                 continue
-            key = blocker.kind, blocker.part, blocker.unit
             total = self._totals.get(key)
             if total is None:
                 total = self._totals[key] = _Total()
@@ -187,8 +187,11 @@ class GroupTally:
 
     def _sum(self, key: _SumKey, total: _Total) -> BlockerSum:
         readable = total.readable > 0 or key in self._none_left
+        kind, part, unit = key.split(" ")
         return BlockerSum(
-            *key,
+            BlockerKind(kind),
+            part,
+            CountedUnit(unit),
             count=total.count if readable else None,
             at_least=total.unread > 0 or total.at_least,
             not_readable=total.unread,
@@ -206,11 +209,12 @@ def divided(blockers: Iterable[Blocker]) -> DividedBlockers:
     for blocker in blockers:
         if not blocker.applies or blocker.undated:
             continue
+        key = f"{blocker.kind.value} {blocker.part} {blocker.unit.value}"
         pair = blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE
         if blocker.count == 0 and not blocker.at_least and not pair:
-            none_left.add((blocker.kind, blocker.part, blocker.unit))
+            none_left.add(key)
         else:
-            work.append(blocker)
+            work.append((key, blocker))
     return frozenset(none_left), tuple(work)
 
 

@@ -87,9 +87,14 @@ class RowBlockers:
     blockers: tuple[DatedBlocker, ...] = ()
 
     @cached_property
+    def judged(self) -> tuple[Blocker, ...]:
+        """The blockers without their readings."""
+        return tuple(dated.blocker for dated in self.blockers)
+
+    @cached_property
     def cell(self) -> BlockerCell:
         """What the board has room for."""
-        return board_cell(dated.blocker for dated in self.blockers)
+        return board_cell(self.judged)
 
     @cached_property
     def on_board(self) -> tuple[Sequence[DatedBlocker], Sequence[DatedBlocker]]:
@@ -106,7 +111,7 @@ class RowBlockers:
     @cached_property
     def summed(self) -> DividedBlockers:
         """The blockers that the roll-up of a group adds up: those of the board, and those that are clear."""
-        return divided(dated.blocker for dated in self.blockers if not dated.blocker.entity_page_only)
+        return divided(blocker for blocker in self.judged if not blocker.entity_page_only)
 
 
 def _content(value: RowBlockers) -> Hashable:

@@ -146,8 +146,9 @@ def shared_cause(rows: Sequence[Row]) -> str:
 
 def _causes(row: Row) -> EntityCauses:
     late, value = row.standing.overdue, row.get(BLOCKERS)
-    dated = value.blockers if value is not None else ()
-    blockers = tuple(each.blocker for each in dated if each.fresh or not late)
+    blockers = value.judged if value is not None else ()
+    if late and value is not None:
+        blockers = tuple(each.blocker for each in value.blockers if each.fresh)
     return EntityCauses(row.code, row.name, late, row.connection, row.owner, blockers)
 
 
