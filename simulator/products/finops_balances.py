@@ -111,11 +111,19 @@ def snapshot_rows(books: Books, world: World, profile: Profile) -> Iterator[Valu
             reached += movement
 
 
-def partner_accounts(books: Books) -> Iterator[Values]:
-    """The accounts that are set up for each partner: both, also where only one of them has a balance."""
-    balances = [balance for balance in books.work.of(Balance) if balance.mapped]
-    for partner in dict.fromkeys(balance.partner for balance in balances):
-        accounts = {one.side: account_of(one) for one in balances if one.partner == partner}
+def partner_accounts(books: Books, world: World) -> Iterator[Values]:
+    """The accounts that are set up for each partner: both, also where only one of them, or none, has a balance."""
+    own = books.work.of(Balance)
+    partners = [balance.partner for balance in own if balance.mapped]
+    partners += [
+        company.code
+        for company in books.story.finops
+        for balance in world.work_of(company).of(Balance)
+        if balance.partner == books.company.code and balance.mapped
+    ]
+    unmapped = {balance.partner for balance in own if not balance.mapped}
+    for partner in dict.fromkeys(one for one in partners if one not in unmapped):
+        accounts = {one.side: account_of(one) for one in own if one.partner == partner}
         yield {
             "OriginatingLegalEntityId": books.company.code.lower(),
             "DestinationLegalEntityId": partner.lower(),

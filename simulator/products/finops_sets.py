@@ -54,7 +54,7 @@ def _of_company(entity_set: EntitySet, books: Books, world: World, profile: Prof
         case "TrialBalanceFiscalYearSnapshots":
             return finops_balances.snapshot_rows(books, world, profile)
         case "LedgerInterCompanyAccounts":
-            return partner_accounts(books)
+            return partner_accounts(books, world)
     shown = finops_work.SHOWN.get(entity_set.name) or finops_documents.SHOWN.get(entity_set.name)
     return shown(books) if shown else ()
 

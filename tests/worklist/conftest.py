@@ -7,6 +7,8 @@ import pytest
 from entities.models import Connection, LegalEntity, Person
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
+from tests.worklist.position_reads import balance, positions_read, rates_of_may, record_read
+from worklist.models import CloseTask
 
 
 @pytest.fixture
@@ -41,3 +43,14 @@ def anna(source: Connection) -> Person:
 def rita(anna: Person) -> Person:
     """Rita reviews what Anna does."""
     return Person.objects.get(name="Rita Reviewer")
+
+
+@pytest.fixture
+def apart(source: Connection, anna: Person) -> Person:
+    """UK Retail Ltd and EU DTC BV are 640 EUR apart, and nothing else is to do before revaluation."""
+    rates_of_may()
+    night = "2026-06-12 03:10"
+    sides = balance("UKRT", "NLDT", "-108000", night), balance("NLDT", "UKRT", "127000", night)
+    record_read(source, "2026-06-12 08:00", positions_read(*sides))
+    CloseTask.objects.exclude(code="sub-fx").update(status="not_needed")
+    return anna

@@ -138,7 +138,7 @@ def test_snapshots_of_different_days_are_not_compared(group: SampleGroup, sim: R
 def test_a_side_that_is_missing_is_not_readable_and_one_without_an_account_a_note(
     group: SampleGroup, sim: Running
 ) -> None:
-    LegalEntity.objects.filter(code=US).update(connection=None)
+    sim.set_work(US, remove="UKRT/due_to", snapshot="now")
     sim.set_work(EU, change={"UKRT/due_from": {"mapped": False}}, snapshot="now")
     read_positions(sim, LATE)
     missing, unmapped = on_board(UK, WITH_US), on_board(UK, PAIR)
