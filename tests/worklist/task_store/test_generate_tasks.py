@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -187,8 +187,21 @@ def test_generation_takes_the_same_statements_for_any_number_of_entities(source:
 
 def test_the_command_adopts_and_generates(source: Connection, capsys: pytest.CaptureFixture[str]) -> None:
     assert WorkCalendar.objects.filter(code="ENGLAND").exists()
-    call_command("adopt_tasks", "MERIDIAN", calendar="ENGLAND")
-    assert "tasks generated for" in capsys.readouterr().out
+    call_command("adopt_tasks", "MERIDIAN", "--calendar", "ENGLAND", "--templates", "month", "quarter")
+    printed = capsys.readouterr().out
+    assert "tasks generated for" in printed
+    assert (
+        "Nobody has the role Controller in NLDT, UKHC, UKRT and USRT: its tasks there have no owner."
+        in printed
+    )
+    assert sorted(TaskTemplate.objects.values_list("kind", flat=True)) == ["month", "quarter"]
+
+
+def test_the_command_refuses_a_month_that_is_none(source: Connection) -> None:
+    with pytest.raises(CommandError, match="soon"):
+        call_command("adopt_tasks", "MERIDIAN", calendar="ENGLAND", from_month="soon")
+    call_command("adopt_tasks", "MERIDIAN", calendar="ENGLAND", from_month="2026-06")
+    assert TaskAdoption.objects.get().from_month == date(2026, 6, 1)
 
 
 def test_a_nearer_group_with_tasks_takes_its_entities(source: Connection) -> None:
