@@ -71,6 +71,7 @@ GROUP_FILE_SECTIONS = [
     "worklist.group_file.task_people_section.TASK_ROLES",
     "worklist.group_file.task_people_section.ABSENCES",
     "worklist.group_file.tasks_section.TASKS",
+    "worklist.group_file.closing_rates_section.CLOSING_RATES",
 ]
 # The kinds of channel, by the word that rows store; destinations are listed in this order.
 CHANNEL_KINDS = {

@@ -32,6 +32,7 @@ class Verb(TextChoices):
     DEPUTY_SET = "entity.deputy_set", "Deputy set"
     PROFILE_SET = "entity.profile_set", "Profile set"
     BLOCKER_POLICY_PUBLISHED = "blocker_policy.published", "Policy of unfinished work published"
+    CLOSING_RATES_SET = "closing_rates.set", "Closing rates set"
     POLICY_PUBLISHED = "policy.published", "Deadline policy published"
     DEADLINE_AGREED = "deadline.agreed", "Date agreed"
     MONTH_SET = "period.month_set", "Reporting month set"

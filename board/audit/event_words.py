@@ -25,7 +25,7 @@ _ACTOR_KINDS = {"operator": "operator of the server", "system": "by itself", "un
 # The first part of a verb: the heading of its acts in the filter.
 VERB_HEADINGS = {
     **dict.fromkeys(("person", "role"), "People"),
-    **dict.fromkeys(("group", "calendar", "connection", "entity", "group_file"), "Set-up"),
+    **dict.fromkeys(("group", "calendar", "connection", "entity", "closing_rates", "group_file"), "Set-up"),
     **dict.fromkeys(("policy", "deadline", "period"), "Deadlines and months"),
     "remark": "Remarks",
     **dict.fromkeys(

@@ -36,12 +36,7 @@ def record_rates(
     if month.day != 1:
         raise ValueError(f"a month is given by its first day, not by {month}")
     ClosingRates(rates)
-    now = {
-        (base, quote): rate
-        for base, quote, rate in ClosingRate.objects.filter(group=group, month=month, set_at__lte=set_at)
-        .order_by("set_at")
-        .values_list("base", "quote", "rate")
-    }
+    now = rates_in_force(group, month)
     new = [
         ClosingRate(
             group=group,
@@ -61,3 +56,9 @@ def record_rates(
         below = LegalEntity.objects.filter(group__path__startswith=group.path).values_list("pk", flat=True)
         compare_pairs(set(below), {month, next_month(month)}, set_at)
     return len(new)
+
+
+def rates_in_force(group: Group, month: date) -> dict[tuple[str, str], Decimal]:
+    """The newest rates of a group's month, by base and quote."""
+    rows = ClosingRate.objects.filter(group=group, month=month).order_by("set_at")
+    return {(base, quote): rate for base, quote, rate in rows.values_list("base", "quote", "rate")}

@@ -50,6 +50,7 @@ tolerance 0.2 %, from 2.00 to 500.00, bank_not_reconciled not tracked, late_invo
 + absence of amira.hale@meridian.example from 15 June 2026 to 26 June 2026: rosa.bell@meridian.example stands in
 + close tasks of group MERIDIAN: month, quarter; calendar ENGLAND, zone Europe/London, \
 first_working_day_is 1, from_month 2026-05
++ closing rates of group MERIDIAN for 2026-05: GBP/USD 1.275, GBP/EUR 1.17
 """
 CHANGED = """\
 ~ profile of UKHC

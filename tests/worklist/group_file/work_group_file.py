@@ -40,6 +40,10 @@ tasks:
     from_month: 2026-05
     templates: [month, quarter]
 """
+CLOSING_RATES = """\
+closing_rates:
+  - {group: MERIDIAN, month: 2026-05, rates: {GBP/USD: 1.275, GBP/EUR: 1.17}}
+"""
 
 
 def work_file() -> str:
@@ -47,7 +51,7 @@ def work_file() -> str:
     text = changed(_GROUP, _GROUP + BLOCKERS)
     text = changed(_PERSON, _PERSON + TASK_ROLES + ABSENCES, text=text)
     text = changed(_ENTITY, _ENTITY + PROFILE + BLOCKERS_OF_ENTITY, text=text)
-    return text + TASKS
+    return text + TASKS + CLOSING_RATES
 
 
 def work_rows() -> dict[str, int]:
