@@ -46,7 +46,9 @@ class _ClosingRates:
         self, entries: Sequence[FileEntry[ClosingRatesItem]], names: KnownNames, existing: ExistingRows
     ) -> None:
         check_duplicates(
-            list(entries), "the closing rates of", lambda item: f"{item.group} for {item.month:%Y-%m}"
+            list(entries),
+            "the table of closing rates of",
+            lambda item: f"{item.group} for {item.month:%Y-%m}",
         )
         for entry in entries:
             names.require(entry, "group")

@@ -18,6 +18,7 @@ from entities.models import Person
 from infra.audit.recording import Act, record
 from periods.board_cache.change_feed import nudge_after_commit
 from worklist.models import CloseTask, TaskEvent
+from worklist.recording.pair_facts import compare_after_revaluation
 from worklist.task_store.task_acts_store import task_object
 from worklist.task_store.task_checks import check_results
 from worklist.task_store.task_index import close_groups, index_of, tasks_of_month
@@ -138,6 +139,7 @@ def play_tasks(month: date, closed: Iterable[int], now: datetime) -> int:
     CloseTask.objects.bulk_update(player.changed.values(), columns, batch_size=500)
     TaskEvent.objects.bulk_create(player.events, batch_size=1000)
     record(player.acts)
+    compare_after_revaluation(player.changed.values(), now)
     if player.events:
         nudge_after_commit()
     return len(player.events)

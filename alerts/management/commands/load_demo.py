@@ -7,6 +7,7 @@ import os
 import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.core.management import call_command
@@ -21,16 +22,20 @@ from connectors.registry import work_turns
 from connectors.sync import sync_connection
 from connectors.work_sync import sync_work
 from entities.audit_trail import Verb, person_object, record_act
-from entities.models import Connection, Person
+from entities.models import Connection, Group, Person
 from infra.audit.recording import INSTALLATION
 from infra.ticks import database_clock
 from periods.models import ConnectionClock, FiscalPeriod
 from worklist.models import TaskAdoption, TaskEvent
+from worklist.recording.closing_rates import record_rates
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.played_tasks import play_tasks
 
 GROUP_FILE = "demo/group.yaml"
 SUPERUSER = "administrator@meridian.example"  # of the whole installation: may read the mails it sends
+TOP_GROUP = "MERIDIAN"
+RATES = {("GBP", "EUR"): Decimal("1.17"), ("GBP", "USD"): Decimal("1.275")}
+RATES_BEFORE = {("GBP", "EUR"): Decimal("1.165"), ("GBP", "USD"): Decimal("1.27")}
 CLOSE_DAYS = 16  # days after a month's end on which the demo was "watching"; most closes fall among them
 TASKS_BEGIN = timedelta(days=9)  # before period end: within its last ten working days everywhere
 READ_AT = time(21, 0)  # UTC: after office hours in Europe, before midnight there
@@ -74,6 +79,7 @@ class Command(BaseCommand):
             )
             self.stdout.flush()
         _set_clock(simulator, None)
+        _set_rates(now)
         self._read_work(connections, now)
         if not TaskEvent.objects.exists():
             self._play_tasks(now)
@@ -96,6 +102,14 @@ class Command(BaseCommand):
         acts = play_tasks(month, closed.values_list("pk", flat=True), now)
         generate_tasks(now)
         self.stdout.write(f"playing the close: {made} tasks, {acts} acts")
+
+
+def _set_rates(now: datetime) -> None:
+    """The closing rates of the month that closes and of the one before, by which counterparties are compared."""
+    month = active_month(now.date())
+    group = Group.objects.get(code=TOP_GROUP)
+    for of, rates in ((previous_month(month), RATES_BEFORE), (month, RATES)):
+        record_rates(group, of, rates, set_at=now, source="demo")
 
 
 def past_moments(now: datetime) -> list[datetime]:

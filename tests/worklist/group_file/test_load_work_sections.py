@@ -34,6 +34,7 @@ from worklist.models import (
     TaskRoleHolder,
     TaskTemplate,
 )
+from worklist.recording.closing_rates import rates_in_force
 from worklist.task_store.role_holders import deputies_on, role_holders
 from worklist.task_store.templates_store import published_templates
 from worklist.weighing_policies import collected_profile, combined_policy, stated_policy
@@ -212,6 +213,7 @@ def test_each_act_leaves_an_event(tmp_path: Path) -> None:
     assert sorted(found) == [
         ("blocker_policy.published", "MERIDIAN", "MERIDIAN/"),
         ("blocker_policy.published", "UKHC", "MERIDIAN/UK/"),
+        ("closing_rates.set", "MERIDIAN", "MERIDIAN/"),
         ("entity.profile_set", "UKHC", "MERIDIAN/UK/"),
         ("task_deputy.set", amira, ""),
         ("task_role.given", "MERIDIAN", "MERIDIAN/"),
@@ -280,3 +282,21 @@ def test_templates_that_do_not_fit_those_of_the_group_are_refused(tmp_path: Path
     problems = refusal(tmp_path, work_file())
     assert len(problems) == 1
     assert "ar-pay" in problems[0]
+
+
+def test_a_changed_rate_counts_from_now_on_and_the_others_stay(tmp_path: Path) -> None:
+    load(tmp_path, work_file())
+    newer = changed("GBP/USD: 1.275, GBP/EUR: 1.17", "GBP/EUR: 1.18, GBP/CHF: 1.1", text=work_file())
+    assert load(tmp_path, newer).startswith(
+        """\
++ closing rates of group MERIDIAN for 2026-05: GBP/CHF 1.1
+~ closing rates of group MERIDIAN for 2026-05
+    GBP/EUR: 1.17 -> 1.18
+"""
+    )
+    assert rates_in_force(Group.objects.get(code="MERIDIAN"), date(2026, 5, 1)) == {
+        ("GBP", "USD"): Decimal("1.275"),
+        ("GBP", "EUR"): Decimal("1.18"),
+        ("GBP", "CHF"): Decimal("1.1"),
+    }
+    assert load(tmp_path, newer) == "Nothing to change.\n"
