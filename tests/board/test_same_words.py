@@ -19,6 +19,7 @@ from alerts.channels.webhook.channel import _entity as posted_entity
 from alerts.mail.rows import MessageContext, entity_row
 from alerts.notices.entries import EntityMonth
 from board.live.hub import authorize_stream
+from board.live.screen_diff import ScreenState
 from entities.models import LegalEntity, Person
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, WORKED_EXAMPLE_AT
@@ -84,6 +85,7 @@ def test_pages_and_the_stream(blocked_group_client: Client) -> None:
     opening = authorize_stream(rosa.pk, "no session", {})
     assert opening is not None
     state = opening[0].state
+    assert isinstance(state, ScreenState)
     assert row_in(state.screen.row(state.rows["row-NLDT"]), "NLDT") == row
     assert CAUSE in text_of(state.parts["verdict"])
     assert state.sums["EUROPE"] in board
