@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from board.tasks.task_lines import MonthTasks
 from board.web.board_query import InvalidQuery, checked_text
-from board.web.board_request import BoardRequest
 from board.web.controls import ALL, SelectField, select_field
-from closing.close_tasks.prerequisites import TaskStage
-from closing.close_tasks.task_progress import is_due_today, is_overdue
 from closing.close_tasks.task_templates import AREAS
-from worklist.models import CloseTask
+from worklist.task_store.task_listing import TaskChoices, TaskCounts
 
 WHICH = {
     "": "All",
@@ -67,69 +63,34 @@ class TaskChip:
     pairs: Sequence[tuple[str, str]]
 
 
-def passing(month: MonthTasks, wanted: TaskFilter, board_request: BoardRequest) -> list[CloseTask]:
-    """The newest tasks of a month that pass the filter."""
+def task_chips(counts: Sequence[TaskCounts], wanted: TaskFilter) -> list[TaskChip]:
+    """The chips, each with the number of tasks that pass all other filters."""
     return [
-        task
-        for task in month.newest()
-        if _is_of(task, month, wanted) and _is_which(task, month, wanted.which, board_request)
-    ]
-
-
-def task_chips(month: MonthTasks, wanted: TaskFilter, board_request: BoardRequest) -> list[TaskChip]:
-    """The chips, each counting the tasks that pass all other filters."""
-    tasks = [task for task in month.newest() if _is_of(task, month, wanted)]
-    return [
-        TaskChip(
-            key or "all",
-            label,
-            sum(_is_which(task, month, key, board_request) for task in tasks),
-            key == wanted.which,
-            wanted.pairs(which=key),
-        )
+        TaskChip(key or "all", label, count_of(counts, key), key == wanted.which, wanted.pairs(which=key))
         for key, label in WHICH.items()
     ]
 
 
-def task_selects(month: MonthTasks, wanted: TaskFilter, areas: Sequence[str]) -> list[SelectField]:
+def count_of(counts: Sequence[TaskCounts], which: str) -> int:
+    """The tasks of one of WHICH."""
+    if not which:
+        return sum(each.total + each.not_needed for each in counts)
+    return sum(getattr(each, which) for each in counts)
+
+
+def task_selects(choices: TaskChoices, wanted: TaskFilter, areas: Sequence[str]) -> list[SelectField]:
     """The choices of area, entity and owner, offering only values that some task has."""
-    holders = {(task.holder.code, task.holder.name) for task in month.tasks}
-    owners = sorted(set(month.people.values()), key=str.casefold)
+    holders = sorted(choices.holders, key=lambda each: (each[1].casefold(), each[0]))
+    owners = sorted(choices.owners, key=str.casefold)
     return [
         select_field("area", "Area", [ALL, *((name, name) for name in areas)], wanted.area),
-        select_field(
-            "entity", "Entity", [ALL, *sorted(holders, key=lambda each: each[1].casefold())], wanted.entity
-        ),
+        select_field("entity", "Entity", [ALL, *holders], wanted.entity),
         select_field("owner", "Owner", [ALL, *((name, name) for name in owners)], wanted.owner),
     ]
 
 
-def areas_of(month: MonthTasks) -> list[str]:
+def areas_of(choices: TaskChoices) -> list[str]:
     """The areas of a month's tasks, those of the standard templates first."""
-    used = {area for task in month.tasks for area in task.areas}
-    return [area for area in AREAS.values() if area in used] + sorted(used - set(AREAS.values()))
-
-
-def _is_which(task: CloseTask, month: MonthTasks, which: str, board_request: BoardRequest) -> bool:
-    record = month.records[task.pk]
-    match which:
-        case "mine":
-            return task.owner_id == board_request.person.pk and not record.finished
-        case "today":
-            return is_due_today(record, board_request.as_of)
-        case "overdue":
-            return is_overdue(record, board_request.as_of)
-        case "blocked":
-            return month.index.stage(record) is TaskStage.BLOCKED
-    return True
-
-
-def _is_of(task: CloseTask, month: MonthTasks, wanted: TaskFilter) -> bool:
-    owner = month.people.get(task.owner_id or 0, "")
-    texts = (task.title, task.code, task.holder.name, task.holder.code, owner)
-    return (
-        (not wanted.area or wanted.area in task.areas)
-        and (not wanted.entity or wanted.entity == task.holder.code)
-        and (not wanted.owner or wanted.owner == owner)
-        and (not wanted.q or any(wanted.q.casefold() in text.casefold() for text in texts))
+    return [area for area in AREAS.values() if area in choices.areas] + sorted(
+        choices.areas - set(AREAS.values())
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
@@ -18,7 +18,7 @@ from closing.close_tasks.task_record import TaskRecord
 from entities.models import Person
 from worklist.models import CloseTask
 from worklist.task_store.past_tasks import tasks_as_known
-from worklist.task_store.task_index import close_groups, index_of, tasks_of_month
+from worklist.task_store.task_index import CloseGroups, index_of, tasks_with_awaited
 from worklist.task_store.task_rows import key_of
 
 _TONES = {
@@ -60,7 +60,7 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True)
 class MonthTasks:
-    """The tasks of a month that a person sees, and the index of all of them."""
+    """Some tasks of a month, and the index of these and of all that they wait for."""
 
     tasks: list[CloseTask]
     records: Mapping[int, TaskRecord]
@@ -72,17 +72,19 @@ class MonthTasks:
         return [task for task in self.tasks if not self.index.superseded(self.records[task.pk])]
 
 
-def month_tasks(person: Person, month: date, past: datetime | None = None) -> MonthTasks:
-    """The tasks of a reporting month that a person sees, now or as known at a past moment.
+def month_tasks(
+    person: Person, tasks: Sequence[CloseTask], groups: CloseGroups, past: datetime | None = None
+) -> MonthTasks:
+    """Tasks of one month that a person sees, now or as known at a past moment.
 
     The same statements whatever their number.
     """
-    everything = tasks_of_month(month)
+    everything = tasks_with_awaited(tasks, groups)
     if past is not None:
         everything = tasks_as_known(everything, past)
-    index = index_of(everything, close_groups(), person)
-    ids = set(CloseTask.objects.visible_to(person).filter(month=month).values_list("pk", flat=True))
-    tasks = [task for task in everything if task.pk in ids]
+    index = index_of(everything, groups, person)
+    known = {task.pk: task for task in everything}
+    tasks = [known[task.pk] for task in tasks if task.pk in known]
     owners = {task.owner_id for task in tasks}
     return MonthTasks(tasks, {task.pk: index[key_of(task)] for task in tasks}, index, names_of(owners))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,25 +14,38 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from board.tasks.forms import BulkDoneForm
 from board.tasks.reopening_note import reopening_note
-from board.tasks.task_filter import TaskFilter, areas_of, passing, task_chips, task_selects
+from board.tasks.task_filter import TaskFilter, areas_of, count_of, task_chips, task_selects
 from board.tasks.task_lines import MonthTasks, TaskLine, month_tasks, task_line
 from board.tasks.task_screen import task_screen
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
 from board.web.controls import build_url
 from board.web.forms import SeeOther
+from closing.calendar.instants import local_date, zone_named
 from closing.close_tasks.erp_checks import CheckResult
 from closing.close_tasks.task_progress import (
     TaskProgress,
-    is_overdue,
     least_progress,
     progress_of,
     tasks_of_person,
 )
 from worklist.models import CloseTask
+from worklist.task_store.past_tasks import tasks_as_known
+from worklist.task_store.role_holders import deputies_on, role_holders
 from worklist.task_store.task_acts_store import MOST_AT_ONCE, mark_tasks_done
 from worklist.task_store.task_checks import check_results
-from worklist.task_store.task_people import people_of_tasks
+from worklist.task_store.task_index import CloseGroups, close_groups, tasks_by_id, tasks_of_entity
+from worklist.task_store.task_listing import (
+    TaskCounts,
+    TaskSelection,
+    count_tasks,
+    listed_tasks,
+    task_choices,
+    tasks_waiting_for,
+    visible_tasks,
+)
+from worklist.task_store.task_people import reviewer_of
+from worklist.task_store.task_rows import record_of
 
 MOST_LINES = 500  # tasks shown at once
 
@@ -68,27 +81,30 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     wanted = TaskFilter.of(request.GET.dict())
     path = reverse("tasks")
     screen = task_screen(request, board_request, "Tasks", path, own=wanted.pairs())
-    month = _month(board_request)
-    areas = areas_of(month)
-    chosen = passing(month, wanted, board_request) if wanted.is_set else []
-    holders = [] if wanted.is_set else _by_holder(month, areas, board_request)
+    selection, groups = _selection(board_request, wanted), close_groups()
+    counts, choices = count_tasks(selection, groups.ids), task_choices(selection)
+    areas = areas_of(choices)
+    found = []
+    if wanted.is_set:
+        found = tasks_by_id(listed_tasks(selection, groups.ids, wanted.which, limit=MOST_LINES))
+    month = _month(board_request, found, groups)
+    count = count_of(counts, wanted.which) if wanted.is_set else 0
+    holders = [] if wanted.is_set else _by_holder(counts, areas, board_request)
     least = least_progress({each.name: each.whole for each in holders})
     query = _query(board_request)
     context = {
         **screen,
         "wanted": wanted,
         "hidden": [*query.pairs(), *([("which", wanted.which)] if wanted.which else [])],
-        "chips": [
-            (chip, build_url(path, query, chip.pairs)) for chip in task_chips(month, wanted, board_request)
-        ],
-        "selects": task_selects(month, wanted, areas),
+        "chips": [(chip, build_url(path, query, chip.pairs)) for chip in task_chips(counts, wanted)],
+        "selects": task_selects(choices, wanted, areas),
         "clear": build_url(path, query),
         "areas": areas,
         "holders": holders,
         "least": f"{least[0]}: {least[1]}" if least else "",
-        "lines": _lines(chosen[:MOST_LINES], month, board_request),
-        "found": len(chosen),
-        "omitted": max(0, len(chosen) - MOST_LINES),
+        "lines": _lines(month.tasks, month, board_request),
+        "found": count,
+        "omitted": max(0, count - MOST_LINES),
     }
     return render(request, "board/tasks/tasks.html", context)
 
@@ -101,7 +117,7 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     skipped: list[str] = []
     status = 200
     if request.method == "POST":
-        _, mine = _waiting(board_request)
+        mine = _waiting(board_request)
         form = BulkDoneForm(request.POST, [str(task.uid) for task in mine])
         if form.is_valid():
             uids = [UUID(uid) for uid in form.cleaned_data["task"]][:MOST_AT_ONCE]
@@ -114,8 +130,9 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
             status = 422
             skipped = ["One of these tasks does not wait for you: tick them again."]
     screen = task_screen(request, board_request, "My tasks", reverse("my_tasks"))
-    month, mine = _waiting(board_request)
-    lines = _lines(mine[:MOST_LINES], month, board_request)
+    mine = _waiting(board_request)
+    month = _month(board_request, mine[:MOST_LINES], close_groups())
+    lines = _lines(month.tasks, month, board_request)
     context = {
         **screen,
         "headings": _under(lines, lambda line: line.title),
@@ -136,10 +153,10 @@ def entity_tasks(request: HttpRequest, board_request: BoardRequest, code: str) -
         raise Http404
     path = reverse("entity_tasks", args=[code])
     screen = task_screen(request, board_request, f"Tasks of {entity.name}", path)
-    month = _month(board_request)
-    own = [task for task in month.tasks if task.entity_id == entity.pk]
+    month = _month(board_request, tasks_of_entity(entity.pk, board_request.month), close_groups())
+    own = month.tasks
     checks = check_results(own, board_request.as_of)
-    newest = [month.records[task.pk] for task in month.newest() if task.entity_id == entity.pk]
+    newest = [month.records[task.pk] for task in month.newest()]
     context = {
         **screen,
         "entity": entity,
@@ -154,35 +171,42 @@ def entity_tasks(request: HttpRequest, board_request: BoardRequest, code: str) -
     return render(request, "board/tasks/entity_tasks.html", context)
 
 
-def _month(board_request: BoardRequest) -> MonthTasks:
+def _month(board_request: BoardRequest, tasks: Sequence[CloseTask], groups: CloseGroups) -> MonthTasks:
     past = board_request.as_of if board_request.past else None
-    return month_tasks(board_request.person, board_request.month, past)
+    return month_tasks(board_request.person, tasks, groups, past)
+
+
+def _selection(board_request: BoardRequest, wanted: TaskFilter) -> TaskSelection:
+    visible = visible_tasks(board_request.person, board_request.month, board_request.as_of)
+    return replace(visible, area=wanted.area, holder=wanted.entity, owner=wanted.owner, text=wanted.q)
 
 
 def _query(board_request: BoardRequest) -> BoardQuery:
     return BoardQuery(month=board_request.query.month, at=board_request.query.at)
 
 
-def _waiting(board_request: BoardRequest) -> tuple[MonthTasks, list[CloseTask]]:
-    """The tasks of a month and those of them that wait for the person, the earliest due first."""
-    person = board_request.person
-    month = _month(board_request)
-    people = people_of_tasks(person, (), board_request.as_of)
-    stands_in_for = people.stands_in_for()
-    reviews = {
-        task.reviewer_role
-        for task in month.tasks
-        if task.reviewer_role and people.reviewer(task) in {person.pk, *stands_in_for}
-    }
-    waiting = {
-        record.key
-        for record in tasks_of_person(
-            month.records.values(), person.pk, stands_in_for=stands_in_for, reviews=reviews
+def _waiting(board_request: BoardRequest) -> list[CloseTask]:
+    """The tasks of a month that wait for the person, the earliest due first."""
+    person, past = board_request.person, board_request.past
+    holders = role_holders()
+    deputies = deputies_on(local_date(board_request.as_of, zone_named(person.zone)))
+    stands_in_for = {owner for owner, them in deputies.items() if person.pk in them}
+    everybody = {person.pk, *stands_in_for}
+    selection = _selection(board_request, TaskFilter())
+    tasks = tasks_by_id(tasks_waiting_for(selection, everybody, holders.roles_of(everybody)))
+    if past:
+        tasks = tasks_as_known(tasks, board_request.as_of)
+    mine = [
+        task
+        for task in tasks
+        if tasks_of_person(
+            [record_of(task)],
+            person.pk,
+            stands_in_for=stands_in_for,
+            reviews={task.reviewer_role} if reviewer_of(task, holders) in everybody else (),
         )
-    }
-    mine = [task for task in month.newest() if month.records[task.pk].key in waiting]
-    mine.sort(key=lambda task: (task.due_on is None, task.due_on, task.position, task.title))
-    return month, mine
+    ]
+    return sorted(mine, key=lambda task: (task.due_on is None, task.due_on, task.position, task.title))
 
 
 def _lines(
@@ -212,29 +236,34 @@ def _under(lines: Iterable[TaskLine], heading: Callable[[TaskLine], str]) -> lis
     return [TaskHeading(title, under) for title, under in found.items()]
 
 
-def _by_holder(month: MonthTasks, areas: Sequence[str], board_request: BoardRequest) -> list[HolderProgress]:
-    found: dict[str, list[CloseTask]] = {}
-    for task in month.newest():
-        found.setdefault(task.holder.code, []).append(task)
+def _by_holder(
+    counts: Iterable[TaskCounts], areas: Sequence[str], board_request: BoardRequest
+) -> list[HolderProgress]:
+    found: dict[str, list[TaskCounts]] = {}
+    for each in counts:
+        found.setdefault(each.code, []).append(each)
     progress = []
     query = BoardQuery(month=board_request.month, at=board_request.query.at)
-    for code, tasks in found.items():
-        records = [month.records[task.pk] for task in tasks]
-        of_entity = tasks[0].entity_id is not None
+    for code, of_holder in found.items():
+        of_entity = of_holder[0].of_entity
         path = reverse("entity_tasks", args=[code]) if of_entity else reverse("tasks")
+        by_area: dict[str, list[TaskCounts]] = {}
+        for each in of_holder:
+            for area in each.areas:
+                by_area.setdefault(area, []).append(each)
         progress.append(
             HolderProgress(
-                tasks[0].holder.name,
+                of_holder[0].name,
                 code,
                 build_url(path, query, () if of_entity else [("entity", code)]),
-                progress_of(records),
-                sum(is_overdue(record, board_request.as_of) for record in records),
-                [
-                    progress_of(record for record in records if area in record.areas)
-                    if any(area in record.areas for record in records)
-                    else None
-                    for area in areas
-                ],
+                _progress(of_holder),
+                sum(each.overdue for each in of_holder),
+                [_progress(by_area[area]) if area in by_area else None for area in areas],
             )
         )
     return sorted(progress, key=lambda each: (each.whole.share, each.name))
+
+
+def _progress(counts: Iterable[TaskCounts]) -> TaskProgress:
+    numbers = [(each.done, each.total, each.not_needed) for each in counts]
+    return TaskProgress(*map(sum, zip(*numbers, strict=True)))

@@ -30,6 +30,11 @@ class TaskRoleHolders:
         found = (self.of_group.get((above, role)) for above in reversed(ancestor_paths(path)))
         return next((person for person in found if person is not None), None)
 
+    def roles_of(self, people: Collection[int]) -> frozenset[str]:
+        """The roles that one of these people has anywhere."""
+        held = [*self.of_entity.items(), *self.of_group.items()]
+        return frozenset(role for (_, role), person in held if person in people)
+
 
 def role_holders() -> TaskRoleHolders:
     """Who has which role now; one query."""

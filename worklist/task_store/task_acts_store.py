@@ -21,7 +21,7 @@ from periods.board_cache.change_feed import nudge_after_commit
 from worklist.models import CloseTask, TaskComment, TaskEvent
 from worklist.recording.pair_facts import compare_after_revaluation
 from worklist.task_store.task_checks import check_results
-from worklist.task_store.task_index import close_groups, index_of, locked_tasks, tasks_around
+from worklist.task_store.task_index import close_groups, index_of, locked_tasks, tasks_with_awaited
 from worklist.task_store.task_people import people_of_tasks
 from worklist.task_store.task_rows import (
     CHANGED_COLUMNS,
@@ -57,7 +57,8 @@ def act_on_task(by: Person, uid: UUID, act: TaskAct, at: datetime, *, reason: st
     """
     task = locked_task(by, uid)
     people = people_of_tasks(by, [task], at)
-    index = index_of(tasks_around([task]), close_groups(), by)
+    groups = close_groups()
+    index = index_of(tasks_with_awaited([task], groups), groups, by)
     check = UNCHECKED
     if act in (TaskAct.DO, TaskAct.SIGN_OFF):
         check = check_results([task], at).get(task.pk, UNCHECKED)
@@ -92,13 +93,13 @@ def mark_tasks_done(by: Person, uids: Collection[UUID], at: datetime) -> BulkRes
     visible = CloseTask.objects.visible_to(by).filter(uid__in=uids).values("pk")
     tasks = locked_tasks(Q(pk__in=visible))
     people = people_of_tasks(by, tasks, at)
-    around = tasks_around(tasks)
+    groups = close_groups()
     by_key = {key_of(task): task for task in tasks}
     checks = check_results(tasks, at)
     result = mark_done(
         by_key,
         by.pk,
-        index_of(around, close_groups(), by),
+        index_of(tasks_with_awaited(tasks, groups), groups, by),
         at,
         people_of=lambda record: people.of(by_key[record.key]),
         check_of=lambda record: checks.get(by_key[record.key].pk, UNCHECKED),

@@ -21,12 +21,21 @@ OTHERS = "another entity"  # in the place of a name that a reader may not see
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingIds:
+    """The group of each entity with close tasks, and counterparties one way."""
+
+    members: dict[int, int]
+    pairs: list[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class CloseGroups:
-    """Which entities wait for the tasks of which group, and which trade with each other; all by code."""
+    """Which entities wait for the tasks of which group, and which trade with each other, by code; `ids` by id."""
 
     members: dict[str, frozenset[str]]
     close_groups: dict[str, str]
     partners: dict[str, frozenset[str]]
+    ids: WaitingIds
 
 
 def close_groups() -> CloseGroups:
@@ -37,16 +46,18 @@ def close_groups() -> CloseGroups:
     of_group: dict[str, set[str]] = defaultdict(set)
     for entity_id, group_id in members.items():
         of_group[groups[group_id]].add(codes[entity_id])
-    pairs = BlockerReading.objects.filter(partner__isnull=False, superseded_at=None)
+    held = BlockerReading.objects.filter(partner__isnull=False, superseded_at=None)
+    rows = held.order_by().values_list("entity_id", "partner_id").distinct()
+    pairs = [(one, other) for one, other in rows if other is not None]
     partners: dict[str, set[str]] = defaultdict(set)
-    for one, other in pairs.order_by().values_list("entity_id", "partner_id").distinct():
-        if other is not None:
-            partners[codes[one]].add(codes[other])
-            partners[codes[other]].add(codes[one])
+    for one, other in pairs:
+        partners[codes[one]].add(codes[other])
+        partners[codes[other]].add(codes[one])
     return CloseGroups(
         {group: frozenset(them) for group, them in of_group.items()},
         {codes[entity_id]: groups[group_id] for entity_id, group_id in members.items()},
         {code: frozenset(them) for code, them in partners.items()},
+        WaitingIds(members, pairs),
     )
 
 
@@ -73,6 +84,52 @@ def tasks_of_month(month: date) -> list[CloseTask]:
     """All tasks of a reporting month, in the order of their holders and templates."""
     tasks = CloseTask.objects.filter(month=month).select_related(*_OF_WHOM)
     return list(tasks.order_by("entity__code", "group__code", "period_id", "position", "round"))
+
+
+def tasks_of_entity(entity_id: int, month: date) -> list[CloseTask]:
+    """All tasks of an entity's reporting month, in the order of its periods and templates."""
+    tasks = CloseTask.objects.filter(entity=entity_id, month=month).select_related(*_OF_WHOM)
+    return list(tasks.order_by("period_id", "position", "round"))
+
+
+def tasks_by_id(ids: Sequence[int]) -> list[CloseTask]:
+    """These tasks, in the order of the ids; one query."""
+    found = CloseTask.objects.filter(pk__in=ids).select_related(*_OF_WHOM).in_bulk()
+    return [found[pk] for pk in ids if pk in found]
+
+
+def tasks_with_awaited(tasks: Sequence[CloseTask], groups: CloseGroups) -> list[CloseTask]:
+    """These tasks in all their rounds, with all that they wait for, and no others; one query."""
+    wanted = Q(pk__in=[])
+    for month, of_month in _by_month(tasks).items():
+        wanted |= Q(month=month) & _awaited(of_month, groups)
+    return list(CloseTask.objects.filter(wanted).select_related(*_OF_WHOM).order_by("position", "round"))
+
+
+def _awaited(tasks: Iterable[CloseTask], groups: CloseGroups) -> Q:
+    """The tasks of one month and those that they wait for, by what each of them reaches."""
+    codes: dict[str, set[str]] = defaultdict(set)
+    holders: dict[str, set[str]] = defaultdict(set)
+    periods, of_groups = set(), set()
+    for task in tasks:
+        code = task.holder.code
+        periods.add(task.period_id)
+        of_groups.add(task.group_id)
+        codes[Reach.SAME].add(task.code)
+        team = code if task.entity_id is None else groups.close_groups.get(code, "")
+        for awaited, reach in task.depends_on:
+            codes[reach].add(awaited)
+            match reach:
+                case Reach.PARTNERS:
+                    holders[reach] |= {code, *groups.partners.get(code, ())}
+                case Reach.ALL:
+                    holders[reach] |= groups.members.get(team, frozenset())
+                case Reach.GROUP:
+                    holders[reach].add(team)
+    own = (Q(period__in=periods - {None}) | Q(group__in=of_groups - {None})) & Q(code__in=codes[Reach.SAME])
+    others = Q(entity__code__in=holders[Reach.PARTNERS], code__in=codes[Reach.PARTNERS])
+    others |= Q(entity__code__in=holders[Reach.ALL], code__in=codes[Reach.ALL])
+    return own | others | Q(group__code__in=holders[Reach.GROUP], code__in=codes[Reach.GROUP])
 
 
 def tasks_around(tasks: Sequence[CloseTask]) -> list[CloseTask]:

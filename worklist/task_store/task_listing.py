@@ -6,7 +6,7 @@ The rules are those of `closing.close_tasks`: finished, overdue, due today and b
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -15,8 +15,7 @@ from django.db.models import Q
 from entities.access import groups_with_role
 from entities.models import LegalEntity, Person
 from infra.fast_cursor import fetch_rows
-from worklist.models import BlockerReading
-from worklist.task_store.generate_tasks import members_of_adoptions
+from worklist.task_store.task_index import WaitingIds
 
 WHICH = ("mine", "today", "overdue", "blocked")
 # A task that has changed since the moment is replayed from its events before it (see task_annotation).
@@ -24,7 +23,8 @@ _KNOWN = """
 WITH known AS MATERIALIZED (
     SELECT t.id, t.entity_id, t.group_id, coalesce(t.entity_id, -t.group_id) AS holder,
            coalesce(t.period_id, 0) AS span, t.code, t.title, t.areas, t.position, t.sign_off, t.depends_on,
-           t.due_zone, t.reviewer_role, coalesce(past.round, t.round) AS round, coalesce(past.status, t.status) AS status,
+           t.due_zone, t.reviewer_role, coalesce(past.round, t.round) AS round,
+           coalesce(past.status, t.status) AS status,
            CASE WHEN past.status IS NULL THEN t.due_on ELSE past.due_on END AS due_on,
            CASE WHEN past.status IS NULL THEN t.due_at ELSE past.due_at END AS due_at,
            CASE WHEN past.status IS NULL THEN t.owner_id ELSE past.owner_id END AS owner_id
@@ -81,7 +81,8 @@ _BLOCKED = """
     UNION
     SELECT w.id FROM waits w
     JOIN (SELECT members.group_id AS team, u.code, count(*) AS left_over
-          FROM unfinished u JOIN members USING (entity_id) WHERE u.later_round IS NULL GROUP BY 1, 2) of_all USING (team, code)
+          FROM unfinished u JOIN members USING (entity_id) WHERE u.later_round IS NULL GROUP BY 1, 2) of_all
+      USING (team, code)
     WHERE w.reach = 'all' AND left_over > (w.of_entity AND w.own_code = w.code)::int
     UNION
     SELECT w.id FROM waits w JOIN unfinished u ON u.group_id = w.team AND u.code = w.code
@@ -123,22 +124,27 @@ _CONDITIONS = {
     "blocked": "id IN (SELECT id FROM blocked)",
 }
 _ORDERED = " ORDER BY entity_code, group_code, span, position, round LIMIT %(limit)s"
-_WAITING = (
-    "NOT finished AND (owner_id = ANY(%(owners)s) OR (status = 'done' AND reviewer_role <> '')) ORDER BY id"
-)
+_WAITING = """
+SELECT id FROM chosen
+WHERE NOT finished AND (owner_id = ANY(%(owners)s) OR (status = 'done' AND reviewer_role = ANY(%(roles)s)))
+ORDER BY id
+"""
 _CHOICES = "SELECT DISTINCT areas, holder_code, holder_name, owner_name FROM chosen"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSelection:
-    """The tasks of a month that a reader sees, as known at a moment, narrowed by what the reader chose.
+    """The tasks of a month that a person sees, as known at a moment, narrowed by what the person chose.
 
-    `area`, `holder` (a code), `owner` (a name or mail address) and `text` are "" where nothing is chosen.
+    `entities` and `groups` are the ids that the person sees; see `visible_tasks`. `area`, `holder` (a code), `owner`
+    (a name or mail address) and `text` are "" where nothing is chosen.
     """
 
-    reader: Person
+    person: int
     month: date
     as_of: datetime
+    entities: tuple[int, ...]
+    groups: tuple[int, ...]
     area: str = ""
     holder: str = ""
     owner: str = ""
@@ -170,33 +176,39 @@ class TaskChoices(NamedTuple):
     owners: frozenset[str]
 
 
-def count_tasks(selection: TaskSelection) -> list[TaskCounts]:
-    """The newest rounds of a selection, counted by holder and areas; the same queries whatever their number."""
-    values = {**_values(selection), **_dependencies()}
+def visible_tasks(person: Person, month: date, as_of: datetime) -> TaskSelection:
+    """All tasks of a month that a person sees; two queries."""
+    entities = LegalEntity.objects.visible_to(person).order_by().values_list("pk", flat=True)
+    groups = groups_with_role(person, Q()).order_by().values_list("pk", flat=True)
+    return TaskSelection(person.pk, month, as_of, tuple(entities), tuple(groups))
+
+
+def count_tasks(selection: TaskSelection, waiting: WaitingIds) -> list[TaskCounts]:
+    """The newest rounds of a selection, counted by holder and areas; one query, as all that follow."""
+    values = {**_values(selection), **_dependencies(waiting)}
     return [TaskCounts(*row) for row in fetch_rows(_KNOWN + _BLOCKED + _SHOWN + _COUNTS, values)]
 
 
-def listed_tasks(selection: TaskSelection, which: str = "", *, limit: int) -> list[int]:
+def listed_tasks(selection: TaskSelection, waiting: WaitingIds, which: str = "", *, limit: int) -> list[int]:
     """The ids of the first tasks of a selection (`which`: a word of WHICH), by holder, period and position."""
     values = {**_values(selection), "limit": limit}
     parts = [_KNOWN, _SHOWN]
     if which == "blocked":
         parts.insert(1, _BLOCKED)
-        values |= _dependencies()
+        values |= _dependencies(waiting)
     parts += ["SELECT id FROM chosen WHERE ", _CONDITIONS[which], _ORDERED]
     return [pk for (pk,) in fetch_rows("".join(parts), values)]
 
 
-def tasks_waiting_for(selection: TaskSelection, owners: Collection[int]) -> list[int]:
-    """The ids of unfinished tasks that these people own, and of those that wait for a sign-off by anybody."""
-    values = {**_values(selection), "owners": list(owners)}
-    statement = _KNOWN + _SHOWN + "SELECT id FROM chosen WHERE " + _WAITING
-    return [pk for (pk,) in fetch_rows(statement, values)]
+def tasks_waiting_for(selection: TaskSelection, owners: Collection[int], roles: Collection[str]) -> list[int]:
+    """The ids of unfinished tasks that these people own, and of those to be signed off by one of these roles."""
+    values = {**_values(selection), "owners": list(owners), "roles": list(roles)}
+    return [pk for (pk,) in fetch_rows(_KNOWN + _SHOWN + _WAITING, values)]
 
 
 def task_choices(selection: TaskSelection) -> TaskChoices:
-    """What may be chosen among all tasks of the reader's month."""
-    everything = TaskSelection(selection.reader, selection.month, selection.as_of)
+    """The areas, holders and owners that may be chosen, whatever is chosen now."""
+    everything = replace(selection, area="", holder="", owner="", text="")
     rows = fetch_rows(_KNOWN + _SHOWN + _CHOICES, _values(everything))
     return TaskChoices(
         frozenset(area for areas, *_ in rows for area in areas),
@@ -206,26 +218,16 @@ def task_choices(selection: TaskSelection) -> TaskChoices:
 
 
 def _values(selection: TaskSelection) -> dict[str, Any]:
-    reader = selection.reader
-    chosen = {
-        name: getattr(selection, name) for name in ("month", "as_of", "area", "holder", "owner", "text")
-    }
-    return {
-        **chosen,
-        "person": reader.pk,
-        "entities": list(LegalEntity.objects.visible_to(reader).order_by().values_list("pk", flat=True)),
-        "groups": list(groups_with_role(reader, Q()).order_by().values_list("pk", flat=True)),
-    }
+    values = asdict(selection)
+    return {**values, "entities": list(selection.entities), "groups": list(selection.groups)}
 
 
-def _dependencies() -> Mapping[str, Any]:
+def _dependencies(waiting: WaitingIds) -> Mapping[str, Any]:
     """Who waits for whom: the members of groups with tasks, and counterparties both ways."""
-    members = members_of_adoptions()
-    pairs = BlockerReading.objects.filter(partner__isnull=False, superseded_at=None).order_by()
-    partners = list(pairs.values_list("entity_id", "partner_id").distinct())
+    ones, others = [one for one, _ in waiting.pairs], [other for _, other in waiting.pairs]
     return {
-        "members": list(members),
-        "groups_of_members": list(members.values()),
-        "ones": [one for one, _ in partners] + [other for _, other in partners],
-        "others": [other for _, other in partners] + [one for one, _ in partners],
+        "members": list(waiting.members),
+        "groups_of_members": list(waiting.members.values()),
+        "ones": ones + others,
+        "others": others + ones,
     }

@@ -56,16 +56,21 @@ class PeopleOfTasks:
 
     def reviewer(self, task: CloseTask) -> int | None:
         """Who has the role that signs a task off."""
-        if not task.reviewer_role:
-            return None
-        if task.entity is not None:
-            return self.holders.holder(task.reviewer_role, task.entity.group.path, task.entity_id)
-        assert task.group is not None  # a constraint of the table
-        return self.holders.holder(task.reviewer_role, task.group.path)
+        return reviewer_of(task, self.holders)
 
     def stands_in_for(self) -> frozenset[int]:
         """The absent people whose deputy the person is."""
         return frozenset(owner for owner, deputies in self.deputies.items() if self.person in deputies)
+
+
+def reviewer_of(task: CloseTask, holders: TaskRoleHolders) -> int | None:
+    """Who has the role that signs a task off; `entity__group` and `group` should be selected with it."""
+    if not task.reviewer_role:
+        return None
+    if task.entity is not None:
+        return holders.holder(task.reviewer_role, task.entity.group.path, task.entity_id)
+    assert task.group is not None  # a constraint of the table
+    return holders.holder(task.reviewer_role, task.group.path)
 
 
 def people_of_tasks(person: Person, tasks: Iterable[CloseTask], at: datetime) -> PeopleOfTasks:
