@@ -58,7 +58,7 @@ class ReopeningForm(forms.Form):
     """Why a period was reopened, and the new due date and time of each code of its second round."""
 
     reason = forms.ChoiceField(
-        choices=[(reason.value, reason.value.capitalize()) for reason in ReopeningReason],
+        choices=[("", "Choose"), *((reason.value, reason.value.capitalize()) for reason in ReopeningReason)],
         error_messages=one_message("Choose why the period was reopened."),
     )
     words = LineField(

@@ -30,6 +30,7 @@ from closing.close_tasks.second_rounds import (
     second_round,
 )
 from closing.close_tasks.task_record import TaskRecord, TaskVerb
+from closing.close_tasks.task_templates import TaskLevel
 from entities.access import writable_entities
 from entities.models import LegalEntity
 from periods.models import FiscalPeriod
@@ -153,7 +154,8 @@ def _preview(records: Sequence[TaskRecord], codes: Sequence[str], at: datetime) 
     concerned = {event.key for event in result.events if event.verb in (TaskVerb.LAPSED, TaskVerb.MOVED)}
     again = {(record.key.level, record.key.holder, record.key.code) for record in result.added}
     newest = {(record.key.level, record.key.holder, record.key.code): record for record in _by_round(records)}
-    return [record for place, record in newest.items() if record.key in concerned or place in again]
+    found = [record for place, record in newest.items() if record.key in concerned or place in again]
+    return sorted(found, key=lambda record: record.key.level is TaskLevel.GROUP)
 
 
 def _by_round(records: Sequence[TaskRecord]) -> list[TaskRecord]:

@@ -78,15 +78,27 @@ def count_of(counts: Sequence[TaskCounts], which: str) -> int:
     return sum(getattr(each, which) for each in counts)
 
 
-def task_selects(choices: TaskChoices, wanted: TaskFilter, areas: Sequence[str]) -> list[SelectField]:
+@dataclass(frozen=True, slots=True)
+class TaskSelects:
+    """The choices beside the chips: the area, and in a menu more, of which `used` are set."""
+
+    first: Sequence[SelectField]
+    more: Sequence[SelectField]
+    used: int
+
+
+def task_selects(choices: TaskChoices, wanted: TaskFilter, areas: Sequence[str]) -> TaskSelects:
     """The choices of area, entity and owner, offering only values that some task has."""
     holders = sorted(choices.holders, key=lambda each: (each[1].casefold(), each[0]))
     owners = sorted(choices.owners, key=str.casefold)
-    return [
-        select_field("area", "Area", [ALL, *((name, name) for name in areas)], wanted.area),
-        select_field("entity", "Entity", [ALL, *holders], wanted.entity),
-        select_field("owner", "Owner", [ALL, *((name, name) for name in owners)], wanted.owner),
-    ]
+    return TaskSelects(
+        [select_field("area", "Area", [ALL, *((name, name) for name in areas)], wanted.area)],
+        [
+            select_field("entity", "Entity", [ALL, *holders], wanted.entity),
+            select_field("owner", "Owner", [ALL, *((name, name) for name in owners)], wanted.owner),
+        ],
+        bool(wanted.entity) + bool(wanted.owner),
+    )
 
 
 def areas_of(choices: TaskChoices) -> list[str]:

@@ -90,13 +90,18 @@ def history_lines(
         )
         for change in changes.select_related("by", "support")
     ]
-    return sorted(lines, key=lambda each: each.at, reverse=True)
+    return sorted(lines, key=lambda each: each.at)[::-1]
 
 
 def support_lines(
-    supports: list[TaskSupport], board_request: BoardRequest, *, writes: bool, administers: bool
+    supports: list[TaskSupport],
+    board_request: BoardRequest,
+    *,
+    writes: bool,
+    administers: bool,
+    settled: bool,
 ) -> list[SupportLine]:
-    """The support of a task as known at the moment of the request; one query."""
+    """The support of a task as known at the moment of the request; that of a settled task stays. One query."""
     changes = TaskSupportEvent.objects.filter(support__in=supports, at__lte=board_request.as_of)
     newest = {change.support_id: change for change in changes.order_by("pk").select_related("by")}
     lines = []
@@ -104,7 +109,7 @@ def support_lines(
         change = newest.get(support.pk)
         gone = change is not None and change.withdrawn
         url = support.url or reverse("support_file", args=[support.uid])
-        may = writes and (administers or support.by_id == board_request.person.pk)
+        may = writes and (administers or support.by_id == board_request.person.pk) and (gone or not settled)
         name = "restore_support" if gone else "withdraw_support"
         lines.append(
             SupportLine(

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from board.web.board_query import BoardQuery
 from closing.calendar.date_phrases import weekday_and_day
+from closing.calendar.deadlines import city
 from closing.calendar.instants import zone_named
 from closing.close_tasks.erp_checks import CheckResult
 from closing.close_tasks.prerequisites import TaskIndex, TaskStage
@@ -26,6 +27,8 @@ _TONES = {
     TaskStage.READY: "ready",
     TaskStage.RETURNED: "returned",
     TaskStage.TO_SIGN_OFF: "ready",
+    TaskStage.SIGNED_BEFORE_REOPENING: "lapsed",
+    TaskStage.DONE_BEFORE_REOPENING: "lapsed",
 }
 
 
@@ -36,8 +39,8 @@ _NOW = BoardQuery()
 class TaskLine:
     """One task in a list.
 
-    `lateness` is "overdue", "due today", "done late" or "", `finished` when it was done or signed off, `round` names
-    a later round than the first, and `early` says that it was done before a task that it waits for.
+    `lateness` is "overdue", "due today" or "", `finished` when it was done or signed off, in the time of `city`.
+    `round` is named where there are more, and `early` says that it was done before a task that it waits for.
     """
 
     uid: str
@@ -54,6 +57,7 @@ class TaskLine:
     waits: str
     against_erp: str = ""
     finished: str = ""
+    city: str = ""
     round: str = ""
     early: str = ""
 
@@ -109,9 +113,8 @@ def task_line(
     lateness = "overdue" if is_overdue(record, as_of) else ""
     if not lateness and is_due_today(record, as_of):
         lateness = "due today"
-    finished, late = _finished(record)
-    if late:
-        lateness = "done late"
+    finished, where = _finished(record)
+    superseded = index.superseded(record)
     early = index.done_before_its_dependency(record)
     holder = task.holder
     return TaskLine(
@@ -127,22 +130,25 @@ def task_line(
         tone=_TONES.get(stage, "finished"),
         owner=people.get(task.owner_id or 0, ""),
         waits=index.waits_in_words(record) if stage is TaskStage.BLOCKED else "",
-        against_erp=check_words(record, check) if check is not None else "",
+        against_erp=check_words(record, check) if check is not None and not superseded else "",
         finished=finished,
-        round=f"round {record.key.round}" if record.key.round > 1 else "",
+        city=where,
+        round=f"round {record.key.round}" if record.key.round > 1 or superseded else "",
         early=f"done before its dependency: {index.waits_in_words(record)}" if early else "",
     )
 
 
-def _finished(record: TaskRecord) -> tuple[str, bool]:
-    """ "signed off Fri 5 Jun 11:02" in the zone of the due date, and whether that was after it."""
+def _finished(record: TaskRecord) -> tuple[str, str]:
+    """ "signed off Fri 5 Jun 11:02, late" in the zone of the due date, and "Amsterdam time"; "" while it is not."""
     at = record.finished_at
     if at is None:
-        return "", False
-    local = at.astimezone(zone_named(record.due.zone if record.due else "UTC"))
+        return "", ""
+    zone = record.due.zone if record.due else "UTC"
+    local = at.astimezone(zone_named(zone))
     words = "signed off" if record.sign_off else "done"
-    late = record.due is not None and record.due.passed(at)
-    return f"{words} {weekday_and_day(local.date())} {local:%H:%M}", late
+    late = ", late" if record.due is not None and record.due.passed(at) else ""
+    beside = f"{city(zone)} time" if "/" in zone else zone
+    return f"{words} {due_words(local.date(), local.time())}{late}", beside
 
 
 def due_label(task: CloseTask) -> str:

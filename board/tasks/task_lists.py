@@ -101,7 +101,7 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "clear": build_url(path, query),
         "areas": areas,
         "holders": holders,
-        "least": f"{least[0]}: {least[1]}" if least else "",
+        "least": f"{least[0]}: {least[1]}" if least and least[1].share < 1 else "",
         "lines": _lines(month.tasks, month, board_request),
         "found": count,
         "omitted": max(0, count - MOST_LINES),

@@ -22,7 +22,7 @@ from closing.close_tasks.erp_checks import UNCHECKED, CheckResult, CheckVerdict
 from closing.close_tasks.generation import TaskKey
 from closing.close_tasks.prerequisites import TaskIndex
 from closing.close_tasks.task_acts import TaskAct, TaskPeople, refusal
-from closing.close_tasks.task_record import TaskRecord
+from closing.close_tasks.task_record import TaskRecord, TaskStatus
 from closing.close_tasks.task_templates import LinkKind
 from closing.close_tasks.template_cells import parse_link
 from connectors.registry import erp_link, erp_menu_link
@@ -56,6 +56,11 @@ class ActButton:
     label: str
     needs_reason: bool
     why: str = ""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it brings the task on, and is the main button."""
+        return self.act in (TaskAct.DO.value, TaskAct.SIGN_OFF.value)
 
 
 @require_safe
@@ -137,6 +142,7 @@ def _content(found: CloseTask, board_request: BoardRequest) -> dict[str, object]
         "early": index.due_too_early(record),
         "link": _link(found),
         "buttons": buttons,
+        "asks_reason": any(button.needs_reason for button in buttons),
         "refused": "" if past or done else _refused(record, person, of_task, index),
         "rounds": _other_rounds(record, around, urls),
         "assigns": not past
@@ -145,7 +151,13 @@ def _content(found: CloseTask, board_request: BoardRequest) -> dict[str, object]
         "takes_over": may_write and person.pk != found.owner_id and not record.finished,
         "candidates": [] if past else _candidates(found),
         "writes": writes,
-        "support": support_lines(supports, board_request, writes=writes, administers=administers),
+        "support": support_lines(
+            supports,
+            board_request,
+            writes=writes,
+            administers=administers,
+            settled=record.status is TaskStatus.SIGNED_OFF or record.lapsed_on is not None,
+        ),
         "file_types": ",".join(f".{ending}" for ending in sorted(FILE_TYPES)),
         "history": history_lines(found, supports, board_request),
     }

@@ -11,7 +11,9 @@ from infra.fast_cursor import fetch_rows
 # Rows that never change are counted: a later commit may have a smaller id than one that was seen.
 _VERSION = """
 WITH shown AS MATERIALIZED (
-    SELECT id, uid, entity_id, period_id, changed_at,
+    SELECT id, uid, entity_id, period_id,
+           timestamp_hash_extended(changed_at AT TIME ZONE 'UTC',
+                                   hashtextextended(status, coalesce(owner_id, 0))) AS content,
            CASE WHEN due_on IS NOT NULL THEN due_on::timestamp AT TIME ZONE due_zone END AS due_from,
            CASE WHEN due_on IS NOT NULL
                 THEN CASE WHEN due_at IS NULL THEN (due_on + 1)::timestamp ELSE due_on + due_at END
@@ -20,7 +22,7 @@ WITH shown AS MATERIALIZED (
     WHERE month = %(month)s
       AND (%(entities)s::bigint[] IS NULL OR entity_id = ANY(%(entities)s) OR group_id = ANY(%(groups)s))
 )
-SELECT count(*), bit_xor(uuid_hash_extended(uid, (extract(epoch FROM changed_at) * 1000000)::bigint)),
+SELECT count(*), bit_xor(uuid_hash_extended(uid, content)),
        count(*) FILTER (WHERE due_from <= %(as_of)s), count(*) FILTER (WHERE due_until <= %(as_of)s),
        (SELECT count(*) FROM worklist_taskcomment c WHERE c.task_id IN (SELECT id FROM shown)),
        (SELECT count(*) FROM worklist_tasksupport s WHERE s.task_id IN (SELECT id FROM shown)),

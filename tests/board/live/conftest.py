@@ -8,7 +8,9 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from board.live import hub
+from entities.models import Connection
 from tests.db_builders import SampleGroup, save_worked_example
+from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
 
@@ -25,3 +27,11 @@ def live_meridian(
     monkeypatch.setattr(hub, "POLL_SECONDS", 0.05)
     with django_db_blocker.unblock(), stories.copied(save_worked_example) as group:
         yield group
+
+
+@pytest.fixture
+def four_open_entities() -> Connection:
+    """The four entities, open in May."""
+    connected, _ = connect_four_entities()
+    read(connected, "2026-06-03 11:55", facts_of_all())
+    return connected

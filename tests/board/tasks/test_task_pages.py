@@ -158,7 +158,7 @@ def test_who_sees_one_entity_sees_its_tasks_and_no_name_of_another(anna: Person)
 def test_an_auditor_reads_and_does_not_write(anna: Person) -> None:
     client = signed_in(person("Audrey Auditor", role="auditor"))
     uid = task_of("rec").uid
-    assert "Comments and support" not in page(client, "task", uid, query="")
+    assert "Save the comment" not in page(client, "task", uid, query="")
     assert client.post(reverse("task_comment", args=[uid]), {"text": "x"}).status_code == 403
     assert client.post(reverse("task_act", args=[uid]), {"act": "do"}).status_code == 422
     assert client.post(reverse("task_owner", args=[uid]), {}).status_code == 422
@@ -174,3 +174,51 @@ def test_a_list_costs_the_same_statements_at_any_size(owner_client: Client, name
         costs.append(len(statements))
         CloseTask.objects.filter(entity__code__in=["USRT", "UKHC"]).delete()
     assert costs[0] == costs[1] <= 36
+
+
+def test_chips_count_what_they_would_show(owner_client: Client) -> None:
+    html = page(owner_client, "tasks", query=f"{IN_MAY}&entity=NLDT")
+    for key in ("mine", "today", "overdue", "blocked"):
+        (count,) = re.findall(rf'id="chip-{key}" href="[^"]*">[^<]* <b>(\d+)</b>', html)
+        assert f"{count} task" in page(owner_client, "tasks", query=f"{IN_MAY}&entity=NLDT&which={key}")
+    assert page(owner_client, "tasks", query=f"{IN_MAY}&q=leases").count(">Post leases<") == 4
+    assert owner_client.get(reverse("tasks") + "?which=nonsense").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "link"),
+    [
+        ("", "", "https://meridian.operations.dynamics.com/?cmp=nldt&amp;mi=LedgerFiscalCalendar"),
+        (
+            "MenuItem",
+            "LedgerJournalTable",
+            "https://meridian.operations.dynamics.com/?cmp=nldt&amp;mi=LedgerJournalTable",
+        ),
+        ("Url", "https://meridian.operations.dynamics.com/x", "https://meridian.operations.dynamics.com/x"),
+        ("Url", "https://evil.example/x", ""),
+    ],
+)
+def test_a_task_links_to_its_page_of_the_erp(
+    owner_client: Client, settings: Settings, kind: str, target: str, link: str
+) -> None:
+    settings.ERP_ALLOWED_HOSTS = ("*.dynamics.com",)
+    Connection.objects.update(base_url="https://meridian.operations.dynamics.com")
+    CloseTask.objects.update(link_kind=kind, link_target=target)
+    html = page(owner_client, "task", task_of("rec").uid, query="")
+    assert (f'href="{link}" rel="noopener noreferrer"' in html) == bool(link)
+    assert "evil.example" not in html
+
+
+def test_a_task_whose_prerequisite_was_undone_says_so(owner_client: Client) -> None:
+    CloseTask.objects.filter(code="ar-batch").update(status="done")
+    html = page(owner_client, "task", task_of("ar-batch").uid, query="")
+    words = "done before its dependency: waits for “Post all customer and free text invoices”"
+    assert words in html
+    assert words in page(owner_client, "entity_tasks", "NLDT")
+
+
+def test_completed_time_stands_beside_due_time(owner_client: Client) -> None:
+    CloseTask.objects.filter(code="rec").update(status="done", done_at="2026-06-03T09:00Z")
+    html = page(owner_client, "entity_tasks", "NLDT")
+    assert "<small>done Wed 3 June 11:00, late</small>" in html
+    assert "done Wed 3 June 11:00, late, Amsterdam time" in page(owner_client, "task", task_of("rec").uid)
