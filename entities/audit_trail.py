@@ -75,7 +75,7 @@ class Verb(TextChoices):
     TASK_REASSIGNED = "task.reassigned", "Task reassigned"
     TASK_COMMENTED = "task.commented", "Task commented on"
     TASK_SUPPORT_ADDED = "task.support_added", "Support added to a task"
-    TASKS_ADOPTED = "tasks.adopted", "Close tasks adopted"
+    TASKS_ADOPTED = "task_template.adopted", "Close tasks adopted"
     TASK_DRAFT_CHANGED = "task_template.draft_changed", "Draft of a task template changed"
     TASK_SUPPORT_WITHDRAWN = "task.support_withdrawn", "Support of a task withdrawn"
     TASK_SUPPORT_RESTORED = "task.support_restored", "Support of a task restored"

@@ -186,7 +186,7 @@ def _begins(month: date, calendar: WorkCalendar, zone: str, now: datetime) -> st
     try:
         begin = generated_from(DateSpan(month, month_end(month)), working, zone)
     except CalendarUncovered as error:
-        return f"The day on which its tasks are generated is not known: {error}."
+        return f"There is no day for them yet: {error}."
     if begin <= now:
         return "They are generated at once: the tenth working day before period end has passed."
     day = weekday_and_date(local_date(begin, zone_named(zone)))

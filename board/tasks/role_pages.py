@@ -51,7 +51,6 @@ class RoleCard:
     holders: list[tuple[str, str]]
     missing: int
     named: str
-    anchor: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,9 +59,11 @@ def task_roles(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     """Every role that the newest templates name, and the form that gives one to a person."""
     person = board_request.person
     groups = list(groups_with_role(person, Q()))
-    adopted = TaskAdoption.objects.filter(group__in=groups).select_related("group").order_by("group__path")
-    adoptions = list(adopted)
     entities = list(board_request.entities().select_related("group").order_by("name"))
+    members = members_of_adoptions()
+    governing = {members[entity.pk] for entity in entities if entity.pk in members}
+    adopted = TaskAdoption.objects.filter(Q(group__in=groups) | Q(group__in=governing))
+    adoptions = list(adopted.select_related("group").order_by("group__path"))
     own_groups = list(administered_groups(person))
     own_entities = list(administered_entities(person).select_related("group").order_by("name"))
     places: dict[str, Group | LegalEntity] = {
@@ -84,7 +85,7 @@ def task_roles(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
         "month_key": f"{board_request.month:%Y-%m}",
         "form": form,
         "administers": bool(places),
-        "cards": _cards(adoptions, entities, holders),
+        "cards": _cards(adoptions, entities, members, {group.path: group for group in groups}, holders),
         "adopted": bool(adoptions),
     }
     status = 422 if form.is_bound else 200
@@ -115,10 +116,13 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 
 
 def _cards(
-    adoptions: Sequence[TaskAdoption], entities: Sequence[LegalEntity], holders: TaskRoleHolders
+    adoptions: Sequence[TaskAdoption],
+    entities: Sequence[LegalEntity],
+    members: Mapping[int, int],
+    groups: Mapping[str, Group],
+    holders: TaskRoleHolders,
 ) -> list[RoleCard]:
-    """The roles, those first that nobody has in most places."""
-    members = members_of_adoptions()
+    """The roles of these adoptions for the entities and groups that the reader sees, the most often missing first."""
     of_group: dict[int, list[LegalEntity]] = defaultdict(list)
     for entity in entities:
         if entity.pk in members:
@@ -127,7 +131,7 @@ def _cards(
     names = names_of({*holders.of_group.values(), *holders.of_entity.values()})
     seen = {entity.pk: entity for entity in entities}
     cards = []
-    for number, role in enumerate(sorted({role for role, _ in needed}), start=1):
+    for role in sorted({role for role, _ in needed}):
         found, missing = [], []
         for adoption in adoptions:
             levels = needed.get((role, adoption.group_id))
@@ -135,7 +139,7 @@ def _cards(
                 continue
             of_all = holders.holder(role, adoption.group.path)
             found.append((adoption.group.name, names.get(of_all or 0, "nobody")))
-            if TaskLevel.GROUP.value in levels and of_all is None:
+            if TaskLevel.GROUP.value in levels and of_all is None and adoption.group.path in groups:
                 missing.append(f"{adoption.group.name} itself")
             if TaskLevel.ENTITY.value in levels:
                 missing += [
@@ -143,7 +147,12 @@ def _cards(
                     for entity in of_group[adoption.group_id]
                     if holders.holder(role, entity.group.path, entity.pk) is None
                 ]
-            found += _own(role, adoption.group, holders, names)
+            found += [
+                (groups[path].name, names.get(person, ""))
+                for (path, each), person in sorted(holders.of_group.items())
+                if each == role and path in groups and path.startswith(adoption.group.path)
+                if path != adoption.group.path
+            ]
         found += [
             (seen[entity_id].name, names.get(person, ""))
             for (entity_id, each), person in holders.of_entity.items()
@@ -151,21 +160,8 @@ def _cards(
         ]
         more = len(missing) - _MOST_NAMED
         named = ", ".join(missing[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-        cards.append(RoleCard(role, found, len(missing), named, f"role-{number}"))
+        cards.append(RoleCard(role, found, len(missing), named))
     return sorted(cards, key=lambda card: (-card.missing, card.role))
-
-
-def _own(
-    role: str, group: Group, holders: TaskRoleHolders, names: Mapping[int, str]
-) -> list[tuple[str, str]]:
-    """The groups below one that have a holder of their own."""
-    paths = {
-        path: person
-        for (path, each), person in holders.of_group.items()
-        if each == role and path.startswith(group.path) and path != group.path
-    }
-    below = Group.objects.filter(path__in=paths).order_by("path") if paths else []
-    return [(each.name, names.get(paths[each.path], "")) for each in below]
 
 
 def _needed(groups: Collection[int]) -> dict[tuple[str, int], set[str]]:

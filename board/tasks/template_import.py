@@ -100,7 +100,7 @@ def _imported(
     words = f"{count} imported into the draft. Look at what changes, then publish."
     if template.problems:
         left = len({problem.line for problem in template.problems})
-        words = f"{words} {counted(left, 'row', 'rows')} of the file left out."
+        words = f"{words} {counted(left, 'row', 'rows')} of the file were not taken."
     undo = reverse("restore_draft", args=[*place.args, earlier.pk]) if earlier is not None else ""
     messages.success(request, words, extra_tags=undo)
     return SeeOther(reverse("template_draft", args=place.args))

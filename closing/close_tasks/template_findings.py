@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import time
 
+from closing.calendar.deadlines import join_with_and
 from closing.close_tasks.due_offsets import offset_label
 from closing.close_tasks.task_templates import AppliesIf, Reach, TaskLevel, TaskSpec, TemplateSet
 
@@ -45,6 +46,7 @@ def due_before_prerequisite(templates: TemplateSet) -> list[str]:
 def doubts(templates: TemplateSet, held_roles: Collection[str]) -> list[str]:
     """Sentences about rows that work but need somebody: no role, a role that nobody has, one role twice."""
     found: dict[str, None] = {}
+    missing: set[str] = set()
     for row in templates.rows(year_end=True).values():
         task = row.spec
         if not task.owner_role:
@@ -55,9 +57,10 @@ def doubts(templates: TemplateSet, held_roles: Collection[str]) -> list[str]:
             found[
                 f"{task.code} is done and signed off by the role {task.owner_role}: it takes two people"
             ] = None
-        for role in (task.owner_role, task.reviewer_role if task.sign_off else ""):
-            if role and role not in held_roles:
-                found[f"Nobody has the role {role}: give it to somebody"] = None
+        missing |= {task.owner_role, task.reviewer_role if task.sign_off else ""} - {"", *held_roles}
+    if missing:
+        roles = join_with_and(sorted(missing))
+        found[f"Nobody has the {'role' if len(missing) == 1 else 'roles'} {roles}"] = None
     return list(found)
 
 

@@ -41,6 +41,7 @@ from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import save_few_tasks, save_support
 from tests.worklist.work_files import save_file
 from tests.worklist.work_reads import begin_work, record_facts, two_invoices
+from worklist.task_store.role_holders import set_absence
 
 Role = Membership.Role
 
@@ -164,6 +165,9 @@ def build(name: str) -> AccessScenario:
     for code in ("UKHC", "NLDT"):
         if code in group.entities:
             save_support(code, people[FINANCE], WORKED_EXAMPLE_AT)
+    first, last = date(2026, 7, 20), date(2026, 7, 24)
+    for away, deputy in ((FINANCE, ADMINISTRATOR), (OF_ALL, SUPERUSER)):
+        set_absence(people[away], people[deputy], first, last, WORKED_EXAMPLE_AT)
     if name == WHOLE:
         _make_foreign_trouble(world)
     return world

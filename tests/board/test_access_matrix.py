@@ -140,6 +140,22 @@ A_FILE = Place(
     lambda _, who: {"uid": access_groups.upload_uid(SUPERUSER if who != SUPERUSER else NO_ROLE)},
     {"uid": access_groups.place_of("NOBODY")},
 )
+A_TEMPLATE = Place(
+    lambda _, __: {"code": "MERIDIAN", "kind": "month"},
+    lambda _, __: {"code": "EUROPE", "kind": "month"},
+    {"code": "NOBODY", "kind": "month"},
+)
+A_DRAFT = Place(
+    lambda _, __: {"code": "MERIDIAN", "kind": "month", "pk": 1},
+    lambda _, __: {"code": "EUROPE", "kind": "month", "pk": 1},
+    {"code": "NOBODY", "kind": "month", "pk": 1},
+)
+A_DRAFT_TASK = Place(
+    lambda _, __: {"code": "MERIDIAN", "kind": "month", "task": "lease"},
+    lambda _, __: {"code": "EUROPE", "kind": "month", "task": "lease"},
+    {"code": "NOBODY", "kind": "month", "task": "lease"},
+)
+AN_ABSENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 A_SILENCE = Place(lambda _, __: {"pk": 1}, lambda _, __: {"pk": 2}, {"pk": 10**12})
 SILENCED = {"last_day": "2026-06-18", "reason": "the auditors are in"}
 BEFORE = Place(
@@ -429,6 +445,87 @@ TABLE: dict[str, Sequence[Entry]] = {
             queries=("", "?at=2026-06-10"),
             screen=True,
         )
+    ],
+    "task_template": [
+        Entry(
+            only_all_seeing(200),
+            place=A_TEMPLATE,
+            expected_foreign=signed_in(404),
+            queries=("", "?month=2026-06", "?entity=UKHC"),
+        )
+    ],
+    "template_export": [
+        Entry(
+            only_all_seeing(200), place=A_TEMPLATE, expected_foreign=signed_in(404), queries=("", "?as=xlsx")
+        )
+    ],
+    "template_import": [
+        Entry(only_superusers(200), place=A_TEMPLATE, expected_foreign=signed_in(404)),
+        Entry(only_superusers(422), method="POST", place=A_TEMPLATE, expected_foreign=signed_in(404)),
+    ],
+    "template_draft": [
+        Entry(only_superusers(200), place=A_TEMPLATE, expected_foreign=signed_in(404)),
+        Entry(only_superusers(303), method="POST", place=A_TEMPLATE, expected_foreign=signed_in(404)),
+    ],
+    "restore_draft": [  # there is none: tests/board/tasks/test_template_pages.py
+        Entry(signed_in(404), method="POST", place=A_DRAFT, expected_foreign=signed_in(404))
+    ],
+    "add_draft_task": [
+        Entry(only_superusers(200), place=A_TEMPLATE, expected_foreign=signed_in(404)),
+        Entry(only_superusers(409), method="POST", place=A_TEMPLATE, expected_foreign=signed_in(404)),
+    ],
+    "draft_task": [Entry(only_superusers(200), place=A_DRAFT_TASK, expected_foreign=signed_in(404))],
+    "adopt_tasks": [
+        Entry(administrators(200)),
+        Entry(
+            administrators(303),
+            method="POST",
+            data={
+                "group": "UK",
+                "source": "standard",
+                "calendar": "ENGLAND",
+                "zone": "Europe/London",
+                "first_is": "1",
+                "from_month": "2026-06",
+                "adopt": "yes",
+            },
+            bad_data=[{"group": "EUROPE"}],
+        ),
+    ],
+    "task_roles": [
+        Entry(signed_in(200), queries=("", "?role=x&where=entity:NLDT")),
+        Entry(
+            administrators(303),
+            method="POST",
+            data={"role": "Treasurer", "where": "entity:UKHC", "person": "finance.of.the.uk@meridian.test"},
+            bad_data=[{"role": "Treasurer", "where": "entity:NLDT"}],
+        ),
+    ],
+    "task_absences": [
+        Entry(signed_in(200)),
+        Entry(
+            {**signed_in(422), **dict.fromkeys((FINANCE, ADMINISTRATOR, SUPERUSER), 303)},
+            method="POST",
+            data={
+                "person": "finance.of.the.uk@meridian.test",
+                "deputy": "administrator.of.the.uk@meridian.test",
+                "first_day": "2026-06-22",
+                "last_day": "2026-06-26",
+            },
+            bad_data=[{"person": "finance.of.the.group@meridian.test"}],
+        ),
+    ],
+    "end_absence": [
+        Entry(
+            {**signed_in(404), **dict.fromkeys((FINANCE, ADMINISTRATOR, SUPERUSER), 303)},
+            method="POST",
+            place=AN_ABSENCE,
+            expected_foreign=only_all_seeing(303),
+        )
+    ],
+    "task_handover": [
+        Entry(administrators(200), queries=("", "?person=finance.of.the.group@meridian.test")),
+        Entry(administrators(422), method="POST", data={"successor": "x"}),
     ],
     "task_act": [
         Entry(

@@ -82,7 +82,7 @@ def retain() -> None:
 def adopt_tasks() -> None:
     calendar = WorkCalendar.objects.order_by("code")[0].code
     published = run("adopt_tasks", "MERIDIAN", calendar=calendar)
-    assert {verb for verb, _, _ in published} == {"tasks.adopted", "task_template.published"}
+    assert {verb for verb, _, _ in published} == {"task_template.adopted", "task_template.published"}
     assert run("adopt_tasks", "MERIDIAN", calendar=calendar) == []
 
 

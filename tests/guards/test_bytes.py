@@ -38,11 +38,12 @@ from tests.guards.recorded_responses import (
     own_story,
     signed_in,
 )
+from tests.guards.task_url_cases import TASK_FORMS, TASK_LOOKS
 from tests.guards.url_cases import (
     ADMINISTRATOR,
+    BOARD_FORMS,
+    BOARD_LOOKS,
     FINANCE,
-    FORMS,
-    LOOKS,
     OWNER,
     SIGNED_OUT,
     SUPERUSER,
@@ -51,9 +52,12 @@ from tests.guards.url_cases import (
 )
 from tests.worklist.blocked_scenario import blocked_at_noon
 
+LOOKS = {**BOARD_LOOKS, **TASK_LOOKS}
+FORMS = {**BOARD_FORMS, **TASK_FORMS}
 TEMPLATES = Path(settings.BASE_DIR) / "templates"
-WITHOUT_AN_ANSWER = {
-    "board/tasks/no_file.html": "a file that is gone: tests/board/tasks/test_support_page.py"
+WITHOUT_AN_ANSWER: dict[str, str] = {
+    "board/tasks/template.html": "no story has a template where pages are looked at; tests/board/tasks reads it",
+    "board/tasks/no_file.html": "a file that is gone: tests/board/tasks/test_support_page.py",
 }
 # Each replays twelve months; `over_the_line` and the year show them as well, and LKTX of the full story is stale.
 LONG_AND_ALIKE = {

@@ -1,4 +1,4 @@
-"""The requests to each address of the site, by person: GETs in LOOKS, forms in FORMS (tests/guards/test_bytes.py)."""
+"""The requests to each address of the site, by person: BOARD_LOOKS are GETs, BOARD_FORMS forms (test_bytes)."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def of_note(**data: str) -> Callable[[FullScenario], Mapping[str, Any]]:
     )
 
 
-LOOKS: dict[str, Sequence[Look]] = {
+BOARD_LOOKS: dict[str, Sequence[Look]] = {
     "scoreboard": [
         Look(
             (*QUESTIONS, "?seen=x", "?fold=EUROPE", "?open=UK", "?kiosk"),
@@ -234,7 +234,7 @@ LOOKS: dict[str, Sequence[Look]] = {
     "carried": [Look(("?month=2026-05&fact=late_invoices|||",), (FINANCE, OWNER, SIGNED_OUT), OF_ENTITY)],
     "tasks": [Look(("?which=overdue", "?month=May"), READERS)],
     "my_tasks": [Look(who=READERS)],
-    "task_templates": [Look(who=READERS)],
+    "task_templates": [Look(who=(ADMINISTRATOR, *READERS))],
     "entity_tasks": [Look(who=READERS, arguments=OF_ENTITY)],
     "task": [Look(who=READERS, arguments=OF_TASK)],
     "support_file": [Look(who=READERS, arguments=OF_SUPPORT)],
@@ -258,7 +258,7 @@ LOOKS: dict[str, Sequence[Look]] = {
 }
 SILENCE = {"place": "entity:NLDT", "last_day": "2026-06-18", "reason": "The auditors are in."}
 ADDED = {"name": "New", "kind": "teams", "group": "UK", "kinds": ["alert"], "url": "http://127.0.0.1:9/new"}
-FORMS: dict[str, Sequence[Form]] = {
+BOARD_FORMS: dict[str, Sequence[Form]] = {
     "export_audit_csv": [Form({}, (ADMINISTRATOR, FINANCE, SIGNED_OUT))],
     "login": [
         Form({"username": "rosa.bell@meridian.test", "password": "wrong"}, (SIGNED_OUT,)),
@@ -416,6 +416,7 @@ FORMS: dict[str, Sequence[Form]] = {
 WITHOUT_AN_EVENT = {
     "export_audit_csv": "reads; it is a form because it seals first",
     "work_upload": "keeps a file for the person who looks at what it would change",
+    "task_handover": "the address alone names nobody: tests/board/tasks/test_handover_page.py has the events",
     "trial_message": "sends the person a mail and changes no row",
     "try_destination": "sends a post to a destination that is there already and changes no row",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from django.core import mail
@@ -22,35 +21,13 @@ from entities.models import LegalEntity, Person
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
 from tests.golden_files import assert_golden
-from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
-from tests.worklist.close_task_builders import adopt, generate, give_roles, person
+from tests.worklist.close_task_builders import person
 from worklist.models import CloseTask
 from worklist.task_store.role_holders import set_absence
 from worklist.task_store.task_reminders import task_reminder, task_reminders
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("golden_sender", "mails_leave")]
 EVENING, MORNING = utc("2026-06-02 18:00"), utc("2026-06-03 07:00")  # 08:00 in London
-
-
-@pytest.fixture
-def anna() -> Person:
-    """Anna owns all tasks of May; nine are left on 3 June, of which Rita has two to sign off."""
-    source, _ = connect_four_entities()
-    read(source, "2026-06-02 17:55", facts_of_all())
-    adopt()
-    owner, rita = person("Anna Owner"), person("Rita Reviewer")
-    give_roles(owner, rita)
-    generate()
-    for task in CloseTask.objects.select_related("entity", "group"):
-        task.uid = uuid5(NAMESPACE_URL, f"{task.holder.code}/{task.code}/{task.month}")
-        task.save(update_fields=["uid"])
-    CloseTask.objects.exclude(code__in=["rec", "lease", "flux"]).update(status="signed_off")
-    CloseTask.objects.filter(code="rec", entity__code__in=["UKHC", "UKRT", "USRT"]).update(status="done")
-    CloseTask.objects.filter(code="flux", entity__code__in=["NLDT", "UKRT"]).update(
-        status="done", done_by=owner, done_at=EVENING, touched_by=[owner.pk], due_on="2026-06-03"
-    )
-    Delivery.objects.all().delete()
-    return owner
 
 
 def queued() -> dict[str, datetime]:

@@ -12,6 +12,7 @@ from tests.board.page_client import signed_in
 from tests.builders import utc
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
+from worklist.models import CloseTask
 
 NOON = utc("2026-06-03 12:00")
 
@@ -57,3 +58,13 @@ def reviewer_client(anna: Person) -> Client:
 def admin_client(anna: Person) -> Client:
     """The browser of Ada, who administers the whole group."""
     return signed_in(person("Ada Admin", role="administrator"))
+
+
+@pytest.fixture
+def few_tasks(anna: Person) -> None:
+    """Two tasks of Anna are open, one of Rita's reviews waits."""
+    rita = Person.objects.get(name="Rita Reviewer")
+    CloseTask.objects.exclude(code__in=["rec", "flux"]).update(status="signed_off")
+    CloseTask.objects.exclude(entity__code="NLDT").update(status="signed_off")
+    CloseTask.objects.filter(code="flux", entity__code="NLDT").update(status="done", touched_by=[anna.pk])
+    CloseTask.objects.filter(owner=rita).exclude(code="flux").update(status="signed_off")

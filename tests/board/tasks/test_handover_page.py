@@ -13,7 +13,7 @@ from infra.models import AuditEvent
 from tests.board.page_client import signed_in
 from tests.periods.model_builders import top_group
 from tests.worklist.close_task_builders import person, task_of
-from worklist.models import CloseTask, TaskRoleHolder
+from worklist.models import TaskRoleHolder
 
 pytestmark = pytest.mark.django_db
 ANNA = "anna@meridian.example"
@@ -23,16 +23,6 @@ def page(client: Client, who: str = ANNA, data: dict[str, str] | None = None) ->
     url = f"{reverse('task_handover')}?person={who}"
     response = client.get(url) if data is None else client.post(url, data, follow=True)
     return response.status_code, unescape(response.content.decode())
-
-
-@pytest.fixture
-def few_tasks(anna: Person) -> None:
-    """Two tasks of Anna are open, one of Rita's reviews waits."""
-    rita = Person.objects.get(name="Rita Reviewer")
-    CloseTask.objects.exclude(code__in=["rec", "flux"]).update(status="signed_off")
-    CloseTask.objects.exclude(entity__code="NLDT").update(status="signed_off")
-    CloseTask.objects.filter(code="flux", entity__code="NLDT").update(status="done", touched_by=[anna.pk])
-    CloseTask.objects.filter(owner=rita).exclude(code="flux").update(status="signed_off")
 
 
 def test_all_is_listed_and_goes_to_the_successor(few_tasks: None, admin_client: Client) -> None:

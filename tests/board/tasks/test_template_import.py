@@ -114,7 +114,11 @@ def test_rows_that_cannot_be_taken_are_listed_and_the_good_ones_imported(admin_c
     ]  # fmt: skip
     assert not TaskTemplateDraft.objects.exists()
     status, html = imported(admin_client, content, good_ones="yes")
-    assert (status, "1 task imported into the draft." in html, "3 rows of the file left out." in html) == (
+    assert (
+        status,
+        "1 task imported into the draft." in html,
+        "3 rows of the file were not taken." in html,
+    ) == (
         200,
         True,
         True,
