@@ -169,3 +169,17 @@ def test_row_sums_cause_and_bar_change_on_two_open_boards(
         expect(page.locator("#row-NLDT .tasks-bar")).to_have_text("3 of 4 tasks 1 overdue")
         expect(page.locator("#pick-blocked option")).to_have_count(5)
         assert_never_reloaded(page)
+
+
+@every_look
+def test_the_queue_is_filtered_by_what_is_in_the_way(
+    new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
+) -> None:
+    clock_at(reading(blocked_group_with_tasks))
+    reader = new_reader()
+    reader.log_in(path="/past-deadline/")
+    page = reader.page
+    page.get_by_label("Blocked by").select_option("inventory_not_closed")
+    expect(page.locator(".part-of-queue li[id]")).to_have_count(1)
+    expect(page.get_by_text("Only Blocked by: inventory periods")).to_be_visible()
+    reader.look_from_everywhere("queue-blocked")
