@@ -246,7 +246,8 @@ def _conclusion(entity: LegalEntity, was: str, now: str, read: int, periods: int
         effect = FileEffect.UNCHANGED if was == now else FileEffect.CHANGED
     kind = entity.connection.kind if entity.connection is not None else ""
     label = FACT_KINDS[kind].label if kind in FACT_KINDS else "The ERP"
-    note = f"{label} shows inventory closes itself: what it shows of {read} periods stands" if read else ""
+    stands = "1 period" if read == 1 else f"{read} periods"
+    note = f"{label} shows inventory closes itself: what it shows of {stands} stands" if read else ""
     texts = "Inventory closed through", was, now
     return PlannedRow(RUNS_SHEET, None, entity.code, entity.name, *texts, effect, note)
 

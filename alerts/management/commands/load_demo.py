@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from alerts.evaluate.overdue import evaluate_overdue
+from alerts.management.demo_runs import send_demo_runs
 from closing.calendar.months import active_month, month_end, previous_month
 from closing.facts.base import PeriodState
 from connectors.registry import work_turns
@@ -80,6 +81,8 @@ class Command(BaseCommand):
             self.stdout.flush()
         _set_clock(simulator, None)
         _set_rates(now)
+        if send_demo_runs(now) is not None:
+            self.stdout.write("sending the inventory runs as a file")
         self._read_work(connections, now)
         if not TaskEvent.objects.exists():
             self._play_tasks(now)

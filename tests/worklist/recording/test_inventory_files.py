@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
+from alerts.management.demo_runs import send_demo_runs
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.row_blockers import BLOCKERS
 from entities.models import Connection, LegalEntity, Person
@@ -194,3 +195,13 @@ def test_a_workbook_may_hold_runs_beside_counts(ann: Person, folder: Path) -> No
     command(folder, workbook_file({"Inventory runs": [through], "Unfinished work": [work()]}))
     assert open_months() == [5, 6, 7]
     assert BlockerReading.objects.get(kind="unposted_journals").count == 61
+
+
+def test_the_demo_misses_one_close_and_sends_its_runs_once(ann: Person) -> None:
+    Person.objects.update(email="finance@meridian.example")
+    now = utc("2026-06-12 12:00")
+    sent = send_demo_runs(now)
+    assert sent is not None
+    assert (sent.rows, sent.problems) == (8, [])
+    assert (open_months("NLDT"), open_months("UKRT")) == ([5, 6, 7], [6, 7])
+    assert send_demo_runs(now) is None
