@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.blocker_kinds import KNOWN_KINDS, BlockerKind
 from closing.blockers.blocker_policy import BlockerPolicy, KindTracking
 from closing.blockers.entity_profile import EntityProfile, EntityRole, ProfileFeature
 from closing.blockers.intercompany import IntercompanyTolerance
@@ -20,7 +20,7 @@ from entities.models import Group, LegalEntity, Person
 from worklist.models import BlockerPolicyVersion, ProfileVersion
 
 _DEFAULT = BlockerPolicy()
-_KINDS, _WORDS = frozenset(BlockerKind), frozenset(KindTracking)
+_KINDS, _WORDS = frozenset(KNOWN_KINDS), frozenset(KindTracking)
 _LATER = timedelta(microseconds=1)  # of two versions at one moment the later one counts
 _PROFILE_FIELDS = frozenset(item.name for item in fields(EntityProfile))
 FEATURE_NAMES: Mapping[ProfileFeature, str] = {

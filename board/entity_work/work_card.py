@@ -31,7 +31,7 @@ from board.entity_work.work_phrases import (
 from board.entity_work.work_reading import WorkReadStatus, work_reading
 from board.web import labels
 from closing.blockers.blocker_facts import BlockerFact
-from closing.blockers.blocker_kinds import BlockerKind, board_rank, excluded_because
+from closing.blockers.blocker_kinds import KNOWN_KINDS, BlockerKind, board_rank, excluded_because
 from closing.blockers.blocker_phrases import apart_phrases, money, not_counted_phrases
 from closing.blockers.blocker_policy import KindTracking
 from closing.blockers.intercompany import tolerance_of
@@ -355,7 +355,7 @@ def _kinds_without_facts(work: PeriodWork, known: Collection[BlockerKind]) -> li
 
 
 def _untracked(work: PeriodWork) -> list[BlockerKind]:
-    return [kind for kind in BlockerKind if work.inputs.policy.tracks(kind) is KindTracking.NOT_TRACKED]
+    return [kind for kind in KNOWN_KINDS if work.inputs.policy.tracks(kind) is KindTracking.NOT_TRACKED]
 
 
 def _left_behind(data: EntityMonth, shown: Row) -> list[tuple[str, str, str]]:

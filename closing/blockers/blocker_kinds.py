@@ -30,6 +30,9 @@ class BlockerKind(StrEnum):
     NOT_UNDERSTOOD = "not_understood"  # never stored
 
 
+KNOWN_KINDS = tuple(kind for kind in BlockerKind if kind is not BlockerKind.NOT_UNDERSTOOD)
+
+
 class CountedUnit(StrEnum):
     """The units in which facts count."""
 

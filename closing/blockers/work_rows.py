@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from closing.blockers import work_cells as cells
-from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit, DocumentPart
+from closing.blockers.blocker_kinds import KINDS, KNOWN_KINDS, BlockerKind, CountedUnit, DocumentPart
 from closing.blockers.intercompany import PositionSide
 from closing.blockers.inventory_runs import RunKind, RunStatus
 from closing.blockers.work_cells import CellRefused, FileMoment, FilePeriod
@@ -22,7 +22,7 @@ from closing.tables import TableCell, TableRow
 # Counterparties and inventory closes come by their own sheets; open tasks are counted here.
 FILE_KINDS = tuple(
     kind
-    for kind in BlockerKind
+    for kind in KNOWN_KINDS
     if kind
     not in {BlockerKind.INTERCOMPANY_IMBALANCE, BlockerKind.INVENTORY_NOT_CLOSED, BlockerKind.OPEN_TASKS}
 )

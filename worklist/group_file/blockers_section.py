@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any
 
-from closing.blockers.blocker_kinds import BlockerKind
+from closing.blockers.blocker_kinds import KNOWN_KINDS, BlockerKind
 from closing.blockers.blocker_policy import KindTracking
 from closing.blockers.intercompany import DEFAULT_TOLERANCE, IntercompanyTolerance
 from entities.models import Group, LegalEntity
@@ -21,7 +21,7 @@ from worklist.weighing_policies import policy_words, publish_blocker_policy, sta
 
 _TRACKING = {word.value.replace("_", " "): word.value for word in KindTracking}
 _YES_OR_NO = {"true": KindTracking.YES.value, "false": KindTracking.NO.value}
-_KINDS = [kind.value for kind in BlockerKind if kind is not BlockerKind.INVENTORY_NOT_CLOSED]
+_KINDS = [kind.value for kind in KNOWN_KINDS if kind is not BlockerKind.INVENTORY_NOT_CLOSED]
 _MOST = 999_999
 
 

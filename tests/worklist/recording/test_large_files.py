@@ -46,7 +46,7 @@ def statements(by: Person, file: SentFile) -> int:
 def test_the_statements_do_not_grow_with_the_rows(ann: Person) -> None:
     one = statements(ann, csv_file(WORK, work()))
     documents = BlockerKind.UNPOSTED_DOCUMENTS
-    parts = [(kind, "") for kind in FILE_KINDS if kind is not documents]
+    parts: list[tuple[BlockerKind, str]] = [(kind, "") for kind in FILE_KINDS if kind is not documents]
     parts += [(documents, part.value) for part in DocumentPart]
     rows = [
         work(code, number, Kind=kind.value, Part=part, Period=f"2026-0{month}")
