@@ -29,7 +29,8 @@ VERB_HEADINGS = {
     **dict.fromkeys(("policy", "deadline", "period"), "Deadlines and months"),
     "remark": "Remarks",
     **dict.fromkeys(
-        ("task", "tasks", "task_template", "task_role", "task_deputy", "carried", "work"), "Close tasks"
+        ("task", "tasks", "task_template", "task_role", "task_deputy", "carried", "work", "blocker_policy"),
+        "Close tasks",
     ),
     "silence": "Silences",
     **dict.fromkeys(("destination", "alert_policy", "preferences"), "Notifications"),

@@ -262,9 +262,9 @@ def _facts_of(
             side=PositionSide(row.side),
             as_of=row.as_of or max(row.read_at, confirmed.get(row.entity_id, row.read_at)),
             currency=row.currency,
-            amount=row.amount,
+            amount=_plain(row.amount),
             functional_currency=row.functional_currency,
-            functional_amount=row.functional_amount,
+            functional_amount=_plain(row.functional_amount),
             accounts=tuple(row.accounts),
             live=row.as_of is None,
         )
@@ -276,6 +276,11 @@ def _facts_of(
     ]
     compared = {fact.currency or "" for fact in facts}
     return facts + [_zero(row, at) for row in stored.earlier.get(pair, ()) if row.currency not in compared]
+
+
+def _plain(amount: Decimal | None) -> Decimal | None:
+    """An amount without the zeros that its column adds."""
+    return None if amount is None else amount.normalize() + 0
 
 
 def _zero(earlier: BlockerReading, at: datetime) -> BlockerFact:
