@@ -12,7 +12,8 @@ from periods.group_file.added_sections import AddedSection
 from periods.group_file.diff import GroupFileDiff, changed_values
 from periods.group_file.file_entries import ExistingRows, FileEntry, KnownNames, check_duplicates
 from periods.group_file.shape import GroupFileItem, Month, Reference, required
-from worklist.recording.closing_rates import rates_in_force, record_rates
+from worklist.recording.closing_rates import record_rates
+from worklist.recording.rate_tables import rates_in_force
 
 SOURCE = "group file"
 _PAIR = re.compile(r"([A-Z]{3})/([A-Z]{3})")

@@ -13,6 +13,7 @@ from closing.calendar.months import next_month
 from entities.models import Group, LegalEntity, Person
 from worklist.models import ClosingRate
 from worklist.recording.pair_facts import compare_pairs
+from worklist.recording.rate_tables import rates_in_force
 
 _PLACES = Decimal("0.000000000001")
 
@@ -56,9 +57,3 @@ def record_rates(
         below = LegalEntity.objects.filter(group__path__startswith=group.path).values_list("pk", flat=True)
         compare_pairs(set(below), {month, next_month(month)}, set_at)
     return len(new)
-
-
-def rates_in_force(group: Group, month: date) -> dict[tuple[str, str], Decimal]:
-    """The newest rates of a group's month, by base and quote."""
-    rows = ClosingRate.objects.filter(group=group, month=month).order_by("set_at")
-    return {(base, quote): rate for base, quote, rate in rows.values_list("base", "quote", "rate")}

@@ -14,7 +14,6 @@ from django.db.models import Q
 
 from closing.blockers.blocker_facts import BlockerFact
 from closing.blockers.blocker_kinds import KINDS, BlockerKind
-from closing.blockers.exchange_rates import NO_RATES, ClosingRates
 from closing.blockers.intercompany import (
     ComparisonInputs,
     Position,
@@ -25,11 +24,12 @@ from closing.blockers.intercompany import (
 from closing.blockers.work_readings import PartRead
 from closing.calendar.days import DateSpan
 from closing.calendar.months import previous_month
-from entities.models import LegalEntity, ancestor_paths
+from entities.models import LegalEntity
 from infra.fast_cursor import fast_cursor
 from periods.models import FiscalPeriod
-from worklist.models import BlockerReading, CloseTask, ClosingRate, PartnerListing, PartnerPosition
+from worklist.models import BlockerReading, CloseTask, PartnerListing, PartnerPosition
 from worklist.recording.fact_store import store_facts
+from worklist.recording.rate_tables import RateTables
 from worklist.recording.revalued_entities import REVALUATION_TASK, revalued_entities
 
 _LOCK = (
@@ -83,7 +83,7 @@ def compare_pairs(
     at = max([at, *(row.read_at for rows in stored.earlier.values() for row in rows)])
     confirmed = newest_reads({entity.pk for entity in stored.entities.values()})
     confirmed |= dict.fromkeys(just_read, at)
-    rates = _RateTable({month for _, _, month in stored.pairs})
+    rates = RateTables({month for _, _, month in stored.pairs})
     revalued = revalued_entities(
         {period.pk: period.entity_id for period in stored.periods.values()}, stored.entities.values()
     )
@@ -211,7 +211,7 @@ def _facts_of(
     pair: _Pair,
     stored: _Stored,
     confirmed: Mapping[int, datetime],
-    rates: _RateTable,
+    rates: RateTables,
     revalued: Set[tuple[int, int]],
     at: datetime,
 ) -> list[BlockerFact]:
@@ -241,8 +241,8 @@ def _facts_of(
     )
     paths = [stored.entities[code].group.path for code in codes]
     inputs = ComparisonInputs(
-        rates=rates.of(paths, month),
-        previous_rates=rates.of(paths, previous_month(month)),
+        rates=rates.above(paths, month),
+        previous_rates=rates.above(paths, previous_month(month)),
         revalued=frozenset(
             code
             for code in codes
@@ -313,25 +313,3 @@ def _provenance(pair: _Pair, stored: _Stored) -> _Provenance | None:
             _Provenance(row.read_at, row.attempt_id or 0, row.source) for row in stored.earlier.get(pair, ())
         ]
     return max(found, default=None)
-
-
-class _RateTable:
-    """The newest closing rates of some months and the months before them, by group."""
-
-    def __init__(self, months: Collection[date]) -> None:
-        found: defaultdict[tuple[str, date], dict[tuple[str, str], Decimal]] = defaultdict(dict)
-        rows = ClosingRate.objects.filter(month__in={*months, *map(previous_month, months)})
-        for path, month, base, quote, rate in rows.order_by("set_at").values_list(
-            "group__path", "month", "base", "quote", "rate"
-        ):
-            found[path, month][base, quote] = rate
-        self._tables = {key: ClosingRates(rates) for key, rates in found.items()}
-
-    def of(self, paths: Iterable[str], month: date) -> ClosingRates:
-        """The rates of the nearest group above all of these paths that has any for the month."""
-        above = [ancestor_paths(path) for path in paths]
-        common = set(above[0]).intersection(*above[1:])
-        for path in sorted(common, key=len, reverse=True):
-            if (path, month) in self._tables:
-                return self._tables[path, month]
-        return NO_RATES

@@ -34,7 +34,7 @@ from worklist.models import (
     TaskRoleHolder,
     TaskTemplate,
 )
-from worklist.recording.closing_rates import rates_in_force
+from worklist.recording.rate_tables import rates_in_force
 from worklist.task_store.role_holders import deputies_on, role_holders
 from worklist.task_store.templates_store import published_templates
 from worklist.weighing_policies import collected_profile, combined_policy, stated_policy

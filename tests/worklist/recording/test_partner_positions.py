@@ -26,6 +26,7 @@ from tests.worklist.work_reads import may_of
 from worklist.models import BlockerReading, ClosingRate, PartnerListing, PartnerPosition
 from worklist.recording.closing_rates import record_rates
 from worklist.recording.partner_positions import record_positions
+from worklist.recording.rate_tables import rates_in_force
 
 pytestmark = pytest.mark.django_db
 NIGHT = "2026-06-12 03:10"
@@ -147,6 +148,13 @@ def test_unchanged_rates_write_no_row_and_a_rate_is_above_zero(source: Connectio
             record_rates(top, MAY, {("GBP", "EUR"): wrong}, set_at=utc("2026-06-13 08:00"))
     with pytest.raises(ValueError, match="first day"):
         record_rates(top, MAY.replace(day=31), {}, set_at=utc("2026-06-13 08:00"))
+
+
+def test_a_rate_that_is_set_the_other_way_round_replaces_the_one_before(source: Connection) -> None:
+    rates_of_may()
+    top = Group.objects.get(code="MERIDIAN")
+    record_rates(top, MAY, {("EUR", "GBP"): Decimal("0.85")}, set_at=utc("2026-06-13 08:00"))
+    assert rates_in_force(top, MAY) == {("GBP", "USD"): Decimal("1.275"), ("EUR", "GBP"): Decimal("0.85")}
 
 
 def test_two_currencies_are_two_facts_and_one_that_is_gone_is_zero(source: Connection) -> None:
