@@ -39,7 +39,7 @@ from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import save_few_tasks, save_support
-from tests.worklist.work_files import save_file
+from tests.worklist.work_files import save_file, work
 from tests.worklist.work_reads import begin_work, record_facts, two_invoices
 from worklist.task_store.role_holders import set_absence
 
@@ -159,7 +159,7 @@ def build(name: str) -> AccessScenario:
     _make_places()
     _silence(people[ADMINISTRATOR])
     for who in SIGNED_IN:
-        save_file(people[who], upload_uid(who), WORKED_EXAMPLE_AT)
+        save_file(people[who], upload_uid(who), WORKED_EXAMPLE_AT, work("UKHC", As_of="2026-06-02"))
     top, uk = (Group.objects.get(code=code) for code in ("MERIDIAN", "UK"))
     save_few_tasks(top, people[FINANCE], people[ADMINISTRATOR], uk, WORKED_EXAMPLE_AT)
     for code in ("UKHC", "NLDT"):

@@ -23,6 +23,7 @@ from alerts.models import (
     Subscription,
     Trouble,
 )
+from closing.blockers.work_rows import CellProblem
 from closing.facts.period_remarks import OverdueReason
 from closing.judging.notice_rules import NoticeKind
 from closing.judging.notification_schedule import Cadence
@@ -41,6 +42,8 @@ from periods.remarks import (
 from tests.alerts.scenarios import evaluate_now
 from tests.builders import CLOSED, FROM_JUNE, MAY, NOT_UNDERSTOOD, ON_HOLD, OPEN, RESTRICTED, utc
 from tests.db_builders import SampleGroup, save_busy_group, save_person
+from tests.worklist.work_files import save_file, work
+from worklist.recording.work_file import ImportResult
 
 FULL_AT = utc("2026-06-17 09:47")
 BEFORE_THE_DEADLINE = utc("2026-06-08 18:00")
@@ -72,6 +75,11 @@ def destination_uid(kind: str) -> UUID:
     return uuid5(NAMESPACE_URL, kind)
 
 
+def file_uid(which: str) -> UUID:
+    """The id of the file that finance looks at ("waiting"), or of the one that is "saved"."""
+    return uuid5(NAMESPACE_URL, f"file {which}")
+
+
 def save_full_scenario() -> FullScenario:
     """The scenario up to FULL_AT: due messages are sent, those for a digest wait, one message is parked."""
     group = save_busy_group()
@@ -94,6 +102,7 @@ def save_full_scenario() -> FullScenario:
         calendar=WorkCalendar.objects.get(code="NL"), day=date(2026, 6, 4), working=False, name="Office moves"
     )
     _save_views(story)
+    _send_files(story)
     _write_remarks(story)
     _arrange(story)
     _read_a_second_erp()
@@ -111,6 +120,17 @@ def _save_views(story: FullScenario) -> None:
     save_view(story.finance, "Late ones", "board", "show=late")
     save_view(story.finance, "Two years", "matrix", "months=24", as_start=True)
     save_view(story.administrator, "By ERP", "board", "by=erp&month=2026-04")
+
+
+def _send_files(story: FullScenario) -> None:
+    """Finance looks at a file with a row that cannot be taken, and has saved another one."""
+    rows = work("NLDT", As_of="2026-06-02"), work("NLDT", "many")
+    save_file(story.finance, file_uid("waiting"), utc("2026-06-16 08:00"), *rows)
+    saved = save_file(story.finance, file_uid("saved"), utc("2026-06-15 08:00"), *rows)
+    problem = CellProblem("Unfinished work", 3, "Count", "“many” is not a whole number from 0 on.")
+    result = ImportResult(1, {"added": 1}, 1, [problem])
+    saved.content, saved.saved_at, saved.result = None, saved.at, result.to_json()
+    saved.save()
 
 
 def _write_remarks(story: FullScenario) -> None:

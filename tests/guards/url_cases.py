@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from alerts.mail.unsubscribe_links import unsubscribe_token
 from alerts.models import Silence
@@ -21,7 +20,7 @@ from entities.models import Group, LegalEntity, SavedView
 from entities.view_store import delete_view
 from periods.models import Remark
 from tests.db_builders import PASSWORD
-from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid
+from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid, file_uid
 from tests.worklist.few_close_tasks import save_few_tasks, save_support, some_file, support_uid, task_uid
 from tests.worklist.work_files import save_file
 from tests.worklist.work_reads import FIRST_INVOICE, begin_work, may_of, record_facts, two_invoices
@@ -88,6 +87,8 @@ OF_SUPPORT: Arguments = {"uid": support_uid("NLDT")}
 OF_UNDO: Arguments = {"code": "NLDT", "moment": FULL_AT.isoformat()}
 FILE_UID = UUID("6f1c7a52-1111-4222-8333-444455556666")
 OF_FILE: Arguments = {"uid": FILE_UID}
+OF_FILE: Arguments = {"uid": file_uid("waiting")}
+OF_SAVED_FILE: Arguments = {"uid": file_uid("saved")}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
 
 
@@ -242,7 +243,10 @@ BOARD_LOOKS: dict[str, Sequence[Look]] = {
     "work_upload": [Look()],
     "work_template": [Look(who=READERS)],
     "work_template_csv": [Look(("?sheet=inventory-runs", "?sheet=x"), READERS)],
-    "work_upload_plan": [Look(who=READERS, arguments=OF_FILE)],
+    "work_upload_plan": [
+        Look(who=READERS, arguments=OF_FILE),
+        Look(who=(FINANCE,), arguments=OF_SAVED_FILE),
+    ],
     "wall": [Look((*FEW, "?screen=2", "?screen=3"), READERS)],
     "export_board_csv": [Look((*FEW, "?show=outstanding&sort=deadline", "?by=owner"), READERS)],
     "export_board_xlsx": [Look(OF_A_FILE, READERS)],
@@ -389,9 +393,10 @@ BOARD_FORMS: dict[str, Sequence[Form]] = {
     ],
     "work_upload": [Form({})],
     "work_upload_plan": [
-        Form({"save": "all"}, arguments=OF_FILE, prepare=sent_file),
-        Form({"save": "x"}, arguments=OF_FILE, prepare=sent_file),
-        Form({"save": "discard"}, arguments=OF_FILE, prepare=sent_file),
+        Form({"save": "good"}, arguments=OF_FILE),
+        Form({"save": "all"}, arguments=OF_FILE),
+        Form({"save": "x"}, arguments=OF_FILE),
+        Form({"save": "discard"}, arguments=OF_FILE),
     ],
     "save_view": [
         Form({"name": "New", "screen": "board", "query": "show=stale&month=2026-04", "keep_month": "1"}),

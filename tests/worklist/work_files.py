@@ -128,9 +128,9 @@ def rate(base: str = "GBP", quote: str = "EUR", value: str = "1.17", **cells: ob
     return row | cells
 
 
-def save_file(by: Person, uid: UUID, at: datetime, code: str = "UKHC") -> WorkUpload:
-    """A file that a person sent and did not save yet."""
-    file = csv_file(WORK, work(code, As_of="2026-06-02"))
+def save_file(by: Person, uid: UUID, at: datetime, *rows: CellMap) -> WorkUpload:
+    """A file of counts that a person sent and did not save yet."""
+    file = csv_file(WORK, *rows)
     return WorkUpload.objects.create(
         uid=uid, name=file.name, sha256=file.digest, content=file.content, by=by, at=at
     )
