@@ -85,8 +85,6 @@ OF_NOBODY: Arguments = {"uid": destination_uid("nothing")}
 OF_TASK: Arguments = {"uid": task_uid("NLDT", "lease")}
 OF_SUPPORT: Arguments = {"uid": support_uid("NLDT")}
 OF_UNDO: Arguments = {"code": "NLDT", "moment": FULL_AT.isoformat()}
-FILE_UID = UUID("6f1c7a52-1111-4222-8333-444455556666")
-OF_FILE: Arguments = {"uid": FILE_UID}
 OF_FILE: Arguments = {"uid": file_uid("waiting")}
 OF_SAVED_FILE: Arguments = {"uid": file_uid("saved")}
 OF_MAIL: Arguments = {"key": "20260617-094600-1-1"}
@@ -137,11 +135,6 @@ def profile_set(story: FullScenario) -> None:
     entity = LegalEntity.objects.select_related("group").get(code="NLDT")
     set_profile(entity, EntityProfile(), by=story.administrator, at=FULL_AT - timedelta(days=1))
     set_profile(entity, EntityProfile(payroll=False), by=story.administrator, at=FULL_AT)
-
-
-def sent_file(story: FullScenario) -> None:
-    """Finance sent a file about EU DTC BV."""
-    save_file(story.finance, FILE_UID, FULL_AT, "NLDT")
 
 
 def of_view(story: FullScenario) -> Mapping[str, object]:
