@@ -16,7 +16,7 @@ from board.entity.read_attempts import Attempt, connection_summary, read_attempt
 from board.entity.remark_forms import RemarksCard, remarks_card
 from board.entity.silence_form import SilenceCard, silence_card
 from board.entity.standing_sentence import standing_sentence
-from board.entity_work.entity_month import EntityMonth
+from board.entity_work.entity_in_month import EntityInMonth
 from board.entity_work.work_card import WorkCard, work_card
 from board.notifications.notice_list import notices_of_period
 from board.notifications.notice_phrasing import NoticeSummary
@@ -89,7 +89,9 @@ def entity_page(
         empty=_empty(data),
         banners=_banners(data),
         deadline=deadline_card(data, period) if period is not None else None,
-        work=work_card(EntityMonth(entity, board_request, row, data.rows, data.attempts, writes=data.writes)),
+        work=work_card(
+            EntityInMonth(entity, board_request, row, data.rows, data.attempts, writes=data.writes)
+        ),
         facts=facts_card(
             row, period.year, board_request.as_of, board_request.reader, data.policy.fact_options
         )

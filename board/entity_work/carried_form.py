@@ -14,7 +14,7 @@ from worklist.recording.carried_items import LONGEST_REASON, FactInForce
 
 _UNDATED = "undated"
 _NO_SUCH_FACT = "Nothing of this is in the way any more. Go back to the page of the entity."
-_NO_SUCH_ITEM = "One of these items is not known. Reload the page and choose again."
+_NO_SUCH_ITEM = "One of these items is unknown. Reload the page and choose again."
 _MOST_UNITS = 2**31 - 1
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from board.entity_work.entity_month import EntityMonth
+from board.entity_work.entity_in_month import EntityInMonth
 from board.web import labels
 from board.web.readers import Reader, administers
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart, excluded_because, shown_as
@@ -47,7 +47,7 @@ class ProfileLines:
     change_url: str
 
 
-def profile_lines(data: EntityMonth) -> ProfileLines:
+def profile_lines(data: EntityInMonth) -> ProfileLines:
     """The profile in force at the moment of the page, in one query."""
     request = data.board_request
     versions = profile_versions(data.entity.pk, request.as_of)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from board.entity_work.entity_month import EntityMonth
+from board.entity_work.entity_in_month import EntityInMonth
 from board.entity_work.profile_lines import ProfileLines, profile_lines
 from board.entity_work.work_items import (
     CarriedLine,
@@ -117,7 +117,7 @@ def fact_key(fact: BlockerFact) -> str:
     return "|".join([fact.kind.value, fact.part, fact.currency or "", undated])
 
 
-def work_card(data: EntityMonth) -> WorkCard | None:
+def work_card(data: EntityInMonth) -> WorkCard | None:
     """The section of the shown period; None for an entity that does not count in the month."""
     row, board_request = data.row, data.board_request
     if row is None or row.span is None:
@@ -156,7 +156,7 @@ class _Lines:
 
     def __init__(
         self,
-        data: EntityMonth,
+        data: EntityInMonth,
         row: Row,
         work: PeriodWork,
         tasks: Sequence[CheckingTask],
@@ -358,7 +358,7 @@ def _untracked(work: PeriodWork) -> list[BlockerKind]:
     return [kind for kind in KNOWN_KINDS if work.inputs.policy.tracks(kind) is KindTracking.NOT_TRACKED]
 
 
-def _left_behind(data: EntityMonth, shown: Row) -> list[tuple[str, str, str]]:
+def _left_behind(data: EntityInMonth, shown: Row) -> list[tuple[str, str, str]]:
     """Work that stayed behind in the months before, with the page of each."""
     found: list[tuple[str, str, str]] = []
     path = reverse("entity", args=[shown.code])
@@ -374,10 +374,10 @@ def _left_behind(data: EntityMonth, shown: Row) -> list[tuple[str, str, str]]:
     return found
 
 
-def _month_url(data: EntityMonth, path: str, month: date) -> str:
+def _month_url(data: EntityInMonth, path: str, month: date) -> str:
     return f"{data.board_request.query.url(path, month=month)}#work"
 
 
-def _nothing_read(data: EntityMonth, reading: WorkReadStatus) -> str:
+def _nothing_read(data: EntityInMonth, reading: WorkReadStatus) -> str:
     """Why no unfinished work is known, and the next step."""
     return f"No unfinished work has been read for {data.entity.name}: {reading.why_nothing}"

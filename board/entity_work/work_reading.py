@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from board.entity_work.entity_month import EntityMonth
+from board.entity_work.entity_in_month import EntityInMonth
 from connectors.registry import work_turns
 from periods.models import ReadAttempt
 from worklist.models import WorkAttempt
@@ -34,7 +34,7 @@ class WorkReadStatus:
     may_ask: bool
 
 
-def work_reading(data: EntityMonth) -> WorkReadStatus:
+def work_reading(data: EntityInMonth) -> WorkReadStatus:
     """The reading of an entity's work, in one query; none for an entity without a connection."""
     connection, request = data.entity.connection, data.board_request
     if connection is None:
@@ -62,7 +62,7 @@ def work_reading(data: EntityMonth) -> WorkReadStatus:
     )
 
 
-def _trouble(newest: WorkAttempt | None, data: EntityMonth) -> str:
+def _trouble(newest: WorkAttempt | None, data: EntityInMonth) -> str:
     """The failure of the newest attempt, which concerns the whole connection; empty for a good one."""
     if newest is None or newest.outcome in {*_GOOD, ReadAttempt.Outcome.RUNNING}:
         return ""
@@ -83,7 +83,7 @@ def failure_phrase(attempt: WorkAttempt) -> str:
 
 
 def _why_nothing(
-    data: EntityMonth, newest: WorkAttempt | None, good: WorkAttempt | None, *, readable: bool
+    data: EntityInMonth, newest: WorkAttempt | None, good: WorkAttempt | None, *, readable: bool
 ) -> str:
     connection = data.entity.connection
     assert connection is not None  # the caller has looked

@@ -117,7 +117,7 @@ def test_a_changed_amount_drops_the_mark_and_the_page_says_so(rosa: Client, open
     ("change", "words"),
     [
         ({"item": []}, "Choose at least one item."),
-        ({"item": ["x"]}, "One of these items is not known."),
+        ({"item": ["x"]}, "One of these items is unknown."),
         (
             {"item": ["1|99|GNJ-00900"]},
             "GNJ-00900 has changed since the page was shown: its amount is 100.00 now.",

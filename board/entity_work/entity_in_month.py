@@ -13,7 +13,7 @@ from periods.snapshot.period_history import AttemptSummary
 
 
 @dataclass(frozen=True, slots=True)
-class EntityMonth:
+class EntityInMonth:
     """The row of the shown month and those of the months before; the reads of periods, newest first.
 
     `writes`: the person may write on the entity.
