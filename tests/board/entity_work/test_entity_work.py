@@ -13,12 +13,13 @@ from django.test.utils import CaptureQueriesContext
 
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.entity_profile import EntityProfile
-from entities.models import LegalEntity, Membership, Person
+from entities.models import Group, LegalEntity, Membership, Person
 from tests.board.page_client import signed_in
 from tests.builders import WORKED_EXAMPLE_AT
 from tests.db_builders import SampleGroup, save_person
 from tests.golden_files import assert_golden
 from tests.worklist import opened_scenario
+from tests.worklist.few_close_tasks import save_few_tasks
 from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.recording.profiles import set_profile
 
@@ -104,6 +105,20 @@ def test_who_only_reads_has_no_forms(opened: SampleGroup) -> None:
     html = section(audrey)
     assert "<form" not in html
     assert "Carry on purpose" not in html
+
+
+def test_tasks_are_counted_and_stand_beside_the_work_that_they_check(
+    rosa: Client, opened: SampleGroup
+) -> None:
+    by = Person.objects.get(email="rosa.bell@meridian.test")
+    top = Group.objects.get(code="MERIDIAN")
+    save_few_tasks(top, by, by, top, WORKED_EXAMPLE_AT)
+    html = section(rosa)
+    assert 'href="/entities/NLDT/tasks/?month=2026-05">0 of 4 close tasks done</a>' in html
+    recurring = html[html.index("does not show recurring journals") :]
+    assert re.search(
+        r'<a href="/tasks/[^"]+/">Run the recurring journals</a> <small class="beside">open', recurring
+    )
 
 
 def test_the_statements_do_not_grow_with_the_facts(rosa: Client, opened: SampleGroup) -> None:

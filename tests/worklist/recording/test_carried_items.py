@@ -13,6 +13,7 @@ from closing.blockers.row_blockers import BLOCKERS
 from closing.blockers.weighing import Blocker
 from entities.models import Connection, LegalEntity, Person
 from infra.models import AuditEvent
+from periods.models import News
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
 from tests.worklist.close_task_builders import person
@@ -137,6 +138,9 @@ def test_a_difference_of_counterparties_is_carried_for_both(source: Connection, 
     key = FactInForce(BlockerKind.INTERCOMPANY_IMBALANCE, "NLDT/UKRT", "EUR", may_of("UKRT").pk)
     carry_on_purpose(carrier, "UKRT", key, [pair], JUNE, "invoice on its way", AT)
     assert [blocker(code=code).count for code in ("NLDT", "UKRT")] == [0, 0]
+    heard = News.objects.filter(kind="blockers").order_by("-pk")[0].ids
+    codes = LegalEntity.objects.filter(pk__in=heard or ()).order_by("code").values_list("code", flat=True)
+    assert list(codes) == ["NLDT", "UKRT"]
     stranger = person("Sven Stranger", where=LegalEntity.objects.get(code="UKRT"))
     with pytest.raises(BlockerReading.DoesNotExist):
         carry_on_purpose(stranger, "UKRT", key, [pair], JUNE, "x", AT)
