@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from closing.blockers.blocker_kinds import KNOWN_KINDS, BlockerKind
 from closing.blockers.blocker_policy import BlockerPolicy, KindTracking
@@ -17,6 +17,7 @@ from closing.blockers.entity_profile import EntityProfile, EntityRole, ProfileFe
 from closing.blockers.intercompany import IntercompanyTolerance
 from entities.audit_trail import Verb, entity_object, group_object, record_act
 from entities.models import Group, LegalEntity, Person
+from periods.board_cache.change_feed import nudge_after_commit
 from worklist.models import BlockerPolicyVersion, ProfileVersion
 
 _DEFAULT = BlockerPolicy()
@@ -54,10 +55,11 @@ def profile_choices(profile: EntityProfile | None) -> dict[str, str]:
     return {"role": profile.role.value, "has": ", ".join(has) or "nothing"}
 
 
-def collected_profile(entity: LegalEntity) -> EntityProfile | None:
-    """The profile of an entity as it was last set; None while nobody has set one."""
-    newest = ProfileVersion.objects.filter(entity=entity).order_by("-set_at").first()
-    return None if newest is None else profile_of(newest.body)
+def collected_profiles(entities: Collection[LegalEntity]) -> dict[int, EntityProfile]:
+    """The profiles of these entities as they were last set, by id; none where nobody has set one. One query."""
+    newest = ProfileVersion.objects.filter(entity__in=entities).order_by("entity_id", "-set_at")
+    rows = newest.distinct("entity_id").values_list("entity_id", "body")
+    return {entity_id: profile_of(body) for entity_id, body in rows}
 
 
 def combined_policy(bodies: Iterable[Mapping[str, Any]]) -> BlockerPolicy:
@@ -116,11 +118,21 @@ def policy_words(body: Mapping[str, Any]) -> dict[str, str]:
     return words | {kind: word.replace("_", " ") for kind, word in body.get("tracking", {}).items()}
 
 
-def stated_policy(where: Group | LegalEntity) -> dict[str, Any] | None:
-    """The choices that a group or an entity makes itself, as they are stored; None while it never made any."""
-    scope = {"group": where} if isinstance(where, Group) else {"entity": where}
-    newest = BlockerPolicyVersion.objects.filter(**scope).order_by("-set_at").first()
-    return None if newest is None else newest.body
+def stated_policies(
+    places: Iterable[Group | LegalEntity],
+) -> dict[Group | LegalEntity, dict[str, Any]]:
+    """The choices that each of these groups and entities makes itself, as they are stored; none where it made none.
+
+    One query.
+    """
+    by_key: dict[tuple[int | None, int | None], Group | LegalEntity] = {
+        (place.pk, None) if isinstance(place, Group) else (None, place.pk): place for place in places
+    }
+    of_places = Q(group__in=[group for group, _ in by_key if group is not None])
+    of_places |= Q(entity__in=[entity for _, entity in by_key if entity is not None])
+    newest = BlockerPolicyVersion.objects.filter(of_places).order_by("group_id", "entity_id", "-set_at")
+    rows = newest.distinct("group_id", "entity_id").values_list("group_id", "entity_id", "body")
+    return {by_key[group, entity]: body for group, entity, body in rows}
 
 
 @transaction.atomic
@@ -130,10 +142,12 @@ def publish_blocker_policy(
     """Publish the choices of a group or an entity as a new version; None, and nothing is written, if none differs.
 
     `body` has `unposted_warn_above`, `accruals_warn_above`, `inventory_close_needed`, `tolerance` and `tracking` as
-    `combined_policy` reads them; what it leaves out comes from the policy above.
+    `combined_policy` reads them; what it leaves out comes from the policy above. Raises ValueError for a kind or a
+    word that is not known.
     """
-    before = stated_policy(where)
-    combined_policy([body])  # refuses words that are not known
+    before = stated_policies([where]).get(where)
+    if combined_policy([body]).not_understood or not body.get("tracking", {}).keys() <= _KINDS:
+        raise ValueError(f"a policy of unfinished work with a kind or word that is not known: {dict(body)}")
     if (before or {}) == body:
         return None
     scope = {"group": where} if isinstance(where, Group) else {"entity": where}
@@ -149,4 +163,5 @@ def publish_blocker_policy(
         before={key: old.get(key, "inherited") for key in {*words, *old}},
         after={key: words.get(key, "inherited") for key in {*words, *old}},
     )
+    nudge_after_commit()
     return row

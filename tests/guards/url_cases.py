@@ -22,7 +22,6 @@ from periods.models import Remark
 from tests.db_builders import PASSWORD
 from tests.guards.full_scenario import FULL_AT, FullScenario, destination_uid, file_uid
 from tests.worklist.few_close_tasks import save_few_tasks, save_support, some_file, support_uid, task_uid
-from tests.worklist.work_files import save_file
 from tests.worklist.work_reads import FIRST_INVOICE, begin_work, may_of, record_facts, two_invoices
 from worklist.models import CloseTask
 from worklist.recording.carried_items import FactInForce, carry_on_purpose

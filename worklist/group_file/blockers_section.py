@@ -17,7 +17,7 @@ from periods.group_file.diff import GroupFileDiff, changed_values
 from periods.group_file.file_entries import ExistingRows, FileEntry, KnownNames
 from periods.group_file.shape import GroupFileItem, optional, required, whole_number
 from periods.group_file.spellings import did_you_mean
-from worklist.weighing_policies import policy_words, publish_blocker_policy, stated_policy, tolerance_body
+from worklist.weighing_policies import policy_words, publish_blocker_policy, stated_policies, tolerance_body
 
 _TRACKING = {word.value.replace("_", " "): word.value for word in KindTracking}
 _YES_OR_NO = {"true": KindTracking.YES.value, "false": KindTracking.NO.value}
@@ -111,11 +111,15 @@ class _Policies:
     def write(
         self, entries: Sequence[FileEntry[BlockersItem]], rows: ExistingRows, diff: GroupFileDiff
     ) -> None:
-        for entry in entries:
-            where, body = _owner(entry, rows), policy_body(entry.item)
-            before = stated_policy(where)
+        places = [_owner(entry, rows) for entry in entries]
+        stated = stated_policies(places)
+        for entry, where in zip(entries, places, strict=True):
+            body, before = policy_body(entry.item), stated.get(where)
             if before is None and not body:
                 continue  # nothing was chosen, and nothing is
+            if before == body:
+                diff.unchanged += 1
+                continue
             publish_blocker_policy(where, body, diff.as_of)
             label = f"blockers of {'group' if isinstance(where, Group) else 'entity'} {where.code}"
             words, old = policy_words(body), policy_words(before or {})

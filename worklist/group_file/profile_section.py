@@ -14,7 +14,7 @@ from periods.group_file.file_entries import ExistingRows, FileEntry, KnownNames
 from periods.group_file.shape import GroupFileItem, one_of, optional, required
 from periods.group_file.spellings import did_you_mean
 from worklist.recording.profiles import set_profile
-from worklist.weighing_policies import FEATURE_NAMES, collected_profile, profile_choices
+from worklist.weighing_policies import FEATURE_NAMES, collected_profiles, profile_choices
 
 _FEATURES = {name.casefold(): feature for feature, name in FEATURE_NAMES.items()}
 
@@ -60,12 +60,16 @@ class _Profiles:
     def write(
         self, entries: Sequence[FileEntry[ProfileItem]], rows: ExistingRows, diff: GroupFileDiff
     ) -> None:
-        for entry in entries:
-            entity = rows.entities[entry.outer["code"]]
-            before = collected_profile(entity)
+        entities = [rows.entities[entry.outer["code"]] for entry in entries]
+        collected = collected_profiles(entities)
+        for entry, entity in zip(entries, entities, strict=True):
+            before = collected.get(entity.pk)
             profile = profile_in_file(entry.item, before)
             if before is None and not entry.item.model_fields_set:
                 continue  # nothing was set, and nothing is
+            if before == profile:
+                diff.unchanged += 1
+                continue
             set_profile(entity, profile, by=None, at=diff.as_of)
             choices, label = profile_choices(profile), f"profile of {entity.code}"
             if before is None:

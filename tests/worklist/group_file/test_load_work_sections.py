@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from django.core.management import CommandError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.blocker_policy import KindTracking
@@ -37,7 +39,7 @@ from worklist.models import (
 from worklist.recording.rate_tables import rates_in_force
 from worklist.task_store.role_holders import deputies_on, role_holders
 from worklist.task_store.templates_store import published_templates
-from worklist.weighing_policies import collected_profile, combined_policy, stated_policy
+from worklist.weighing_policies import collected_profiles, combined_policy, stated_policies
 
 ADDED = """\
 + person rosa.bell@meridian.example: Rosa Bell, without a password yet
@@ -83,14 +85,19 @@ def refusal(folder: Path, text: str) -> list[str]:
     return [line.partition("group.yaml: ")[2] for line in str(refused.value).splitlines()[:-1]]
 
 
+def profile_now() -> EntityProfile | None:
+    entity = LegalEntity.objects.get()
+    return collected_profiles([entity]).get(entity.pk)
+
+
 def test_what_the_file_states_is_stored(tmp_path: Path) -> None:
     load(tmp_path, work_file())
     ukhc, meridian = LegalEntity.objects.get(), Group.objects.get(code="MERIDIAN")
-    assert collected_profile(ukhc) == EntityProfile(
+    assert profile_now() == EntityProfile(
         EntityRole.HOLDING, inventory=False, projects=False, fixed_assets=False, payroll=False
     )
-    bodies = [stated_policy(meridian), stated_policy(ukhc)]
-    policy = combined_policy([body for body in bodies if body])
+    bodies = stated_policies([meridian, ukhc])
+    policy = combined_policy([bodies[meridian], bodies[ukhc]])
     assert (policy.unposted_warn_above, policy.accruals_warn_above) == (40, 8)
     assert policy.tracks(BlockerKind.BANK_NOT_RECONCILED) is KindTracking.NOT_TRACKED
     assert policy.tracks(BlockerKind.LATE_INVOICES) is KindTracking.NO
@@ -168,6 +175,21 @@ def test_standard_templates_wait_for_those_that_are_added_later(tmp_path: Path) 
     ]
 
 
+def test_loading_an_unchanged_file_takes_the_same_statements_for_any_number_of_entities(
+    tmp_path: Path,
+) -> None:
+    entity = work_file()[work_file().index("  - code: UKHC") : work_file().index("policies:")]
+    more = "".join(entity.replace("UKHC", f"UK{at}").replace("ukhc", f"uk{at}") for at in range(5))
+    few, many = work_file(), changed(entity, entity + more, text=work_file())
+    counts = []
+    for text in (few, many):
+        load(tmp_path, text)
+        with CaptureQueriesContext(connection) as asked:
+            assert load(tmp_path, text) == "Nothing to change.\n"
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
 def test_what_is_left_out_stays_and_is_listed(tmp_path: Path) -> None:
     load(tmp_path, work_file())
     before = rows() | work_rows()
@@ -185,8 +207,8 @@ def test_what_is_left_out_stays_and_is_listed(tmp_path: Path) -> None:
 def test_a_key_with_nothing_behind_it_clears(tmp_path: Path) -> None:
     load(tmp_path, work_file())
     load(tmp_path, work_file().replace(PROFILE, "    profile:\n").replace(BLOCKERS, "    blockers:\n"))
-    assert collected_profile(LegalEntity.objects.get()) == EntityProfile()
-    assert stated_policy(Group.objects.get(code="MERIDIAN")) == {}
+    assert profile_now() == EntityProfile()
+    assert list(stated_policies([Group.objects.get(code="MERIDIAN")]).values()) == [{}]
     assert combined_policy([{}]).tolerance == DEFAULT_TOLERANCE
     # Where nothing was ever set, it sets nothing.
     ProfileVersion.objects.all().delete()
@@ -198,7 +220,7 @@ def test_a_key_with_nothing_behind_it_clears(tmp_path: Path) -> None:
 def test_part_of_a_profile_keeps_the_rest(tmp_path: Path) -> None:
     load(tmp_path, work_file())
     load(tmp_path, work_file().replace(PROFILE, "    profile: {role: dormant}\n"))
-    profile = collected_profile(LegalEntity.objects.get())
+    profile = profile_now()
     assert profile is not None
     assert (profile.role, profile.vat, profile.inventory) == (EntityRole.DORMANT, True, False)
 
@@ -244,8 +266,7 @@ def test_journal_templates_reach_the_reader(tmp_path: Path) -> None:
         "    kind: business_central\n    environment: production\n    journal_templates: [general, SALES]\n",
     )
     load(tmp_path, text)
-    connection = Connection.objects.get()
-    assert settings_for(connection, READ_BUDGET).journal_templates == ("GENERAL", "SALES")
+    assert settings_for(Connection.objects.get(), READ_BUDGET).journal_templates == ("GENERAL", "SALES")
     assert "    journal_templates: GENERAL, SALES -> GENERAL\n" in load(
         tmp_path, text.replace("[general, SALES]", "[GENERAL]")
     )
