@@ -142,12 +142,12 @@ def publish_blocker_policy(
     """Publish the choices of a group or an entity as a new version; None, and nothing is written, if none differs.
 
     `body` has `unposted_warn_above`, `accruals_warn_above`, `inventory_close_needed`, `tolerance` and `tracking` as
-    `combined_policy` reads them; what it leaves out comes from the policy above. Raises ValueError for a kind or a
-    word that is not known.
+    `combined_policy` reads them; what it leaves out comes from the policy above. Raises ValueError for an
+    unknown kind or word.
     """
     before = stated_policies([where]).get(where)
     if combined_policy([body]).not_understood or not body.get("tracking", {}).keys() <= _KINDS:
-        raise ValueError(f"a policy of unfinished work with a kind or word that is not known: {dict(body)}")
+        raise ValueError(f"unknown kind or word in a policy of unfinished work: {dict(body)}")
     if (before or {}) == body:
         return None
     scope = {"group": where} if isinstance(where, Group) else {"entity": where}
