@@ -8,11 +8,12 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from board.live import hub
-from entities.models import Connection
+from entities.models import Connection, Person
 from tests.db_builders import SampleGroup, save_worked_example
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.scenario_databases import ScenarioDatabases
 from tests.settable_clock import SettableClock
+from tests.worklist.close_task_builders import adopt, generate, give_roles, person
 
 
 @pytest.fixture
@@ -35,3 +36,13 @@ def four_open_entities() -> Connection:
     connected, _ = connect_four_entities()
     read(connected, "2026-06-03 11:55", facts_of_all())
     return connected
+
+
+@pytest.fixture
+def anna(four_open_entities: Connection) -> Person:
+    """Anna owns all tasks of May."""
+    adopt()
+    owner = person("Anna Owner")
+    give_roles(owner, person("Rita Reviewer"))
+    generate()
+    return owner

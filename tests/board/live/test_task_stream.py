@@ -13,7 +13,7 @@ from board.live.task_stream import TasksState, TasksWatch, tasks_event
 from closing.close_tasks.task_acts import TaskAct
 from entities.models import Connection, Group, LegalEntity, Person
 from tests.builders import MAY, utc
-from tests.worklist.close_task_builders import adopt, generate, give_roles, person, task_of
+from tests.worklist.close_task_builders import person, task_of
 from tests.worklist.work_reads import lines_read
 from worklist.models import CloseTask
 from worklist.task_store.support_store import add_file, change_support
@@ -23,16 +23,6 @@ from worklist.task_store.task_versions import newest_task_rows
 pytestmark = pytest.mark.django_db
 NOON = utc("2026-06-03 12:00")
 Act = Callable[[Person, Connection], object]
-
-
-@pytest.fixture
-def anna(four_open_entities: Connection) -> Person:
-    """Anna owns all tasks of May."""
-    adopt()
-    owner = person("Anna Owner")
-    give_roles(owner, person("Rita Reviewer"))
-    generate()
-    return owner
 
 
 def watch(*codes: str) -> TasksWatch:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
+from closing.close_tasks.task_acts import TaskAct
 from entities.models import Connection, Person
 from tests.board.page_client import signed_in
 from tests.builders import utc
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
-from tests.worklist.close_task_builders import adopt, generate, give_roles, person
+from tests.worklist.close_task_builders import adopt, generate, give_roles, person, task_of
 from worklist.models import CloseTask
+from worklist.task_store.task_acts_store import act_on_task, comment_on_task, reassign_task
 
 NOON = utc("2026-06-03 12:00")
 
@@ -68,3 +72,21 @@ def few_tasks(anna: Person) -> None:
     CloseTask.objects.exclude(entity__code="NLDT").update(status="signed_off")
     CloseTask.objects.filter(code="flux", entity__code="NLDT").update(status="done", touched_by=[anna.pk])
     CloseTask.objects.filter(owner=rita).exclude(code="flux").update(status="signed_off")
+
+
+@pytest.fixture
+def media(settings: Settings, tmp_path: Path) -> Path:
+    """The store of files is a folder of the test."""
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def done_late(anna: Person) -> CloseTask:
+    """The recurring journals were given to Olaf, done and commented on within the last hour."""
+    olaf = person("Olaf Other")
+    uid = task_of("rec").uid
+    reassign_task(anna, uid, olaf, NOON - timedelta(minutes=30))
+    act_on_task(olaf, uid, TaskAct.DO, NOON - timedelta(minutes=20))
+    comment_on_task(olaf, uid, "all of them", NOON - timedelta(minutes=10))
+    return task_of("rec")

@@ -14,10 +14,10 @@ from django.urls import reverse
 from closing.close_tasks.task_acts import TaskAct
 from entities.models import Connection, Person
 from tests.board.tasks.conftest import NOON
-from tests.worklist.close_task_builders import person, task_of
+from tests.worklist.close_task_builders import task_of
 from tests.worklist.work_reads import lines_read
 from worklist.models import CloseTask
-from worklist.task_store.task_acts_store import act_on_task, comment_on_task, reassign_task
+from worklist.task_store.task_acts_store import act_on_task
 
 pytestmark = pytest.mark.django_db
 BEFORE = NOON - timedelta(hours=2)
@@ -28,17 +28,6 @@ def shown(client: Client, name: str, *args: object, query: str = "month=2026-05"
     response = client.get(f"{reverse(name, args=args)}?{query}")
     assert response.status_code == 200
     return response.content.decode()
-
-
-@pytest.fixture
-def done_late(anna: Person) -> CloseTask:
-    """The recurring journals were given to Olaf, done and commented on within the last hour."""
-    olaf = person("Olaf Other")
-    uid = task_of("rec").uid
-    reassign_task(anna, uid, olaf, NOON - timedelta(minutes=30))
-    act_on_task(olaf, uid, TaskAct.DO, NOON - timedelta(minutes=20))
-    comment_on_task(olaf, uid, "all of them", NOON - timedelta(minutes=10))
-    return task_of("rec")
 
 
 def test_a_past_list_shows_status_and_owner_of_then(owner_client: Client, done_late: CloseTask) -> None:

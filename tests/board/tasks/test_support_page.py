@@ -20,14 +20,7 @@ from tests.worklist.close_task_builders import person, task_of
 from worklist.models import CloseTask, TaskSupport, TaskSupportEvent
 from worklist.task_store.support_store import LARGEST_FILE, file_name
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings: Settings, tmp_path: Path) -> Path:
-    """The store of files is a folder of the test."""
-    settings.MEDIA_ROOT = tmp_path
-    return tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 def add(client: Client, name: str, content: bytes = b"%PDF-1", code: str = "rec") -> tuple[int, str]:
