@@ -8,6 +8,7 @@ from datetime import date
 from alerts.models import Habits
 from closing.calendar.workdays import WorkdayCalendar
 from closing.close_tasks.due_offsets import due_on_day, owner_holiday
+from closing.close_tasks.task_record import TaskStatus
 from entities.calendars import work_calendars
 from worklist.models import CloseTask
 
@@ -25,11 +26,13 @@ def owner_calendars(month: date) -> Callable[[Collection[int]], Mapping[int, Wor
     return calendars_of
 
 
-def owner_holiday_words(task: CloseTask) -> str:
-    """The warning that a task is due on a day off of its owner; "" otherwise."""
-    if task.owner_id is None or task.due_on is None:
-        return ""
+def owner_holiday_words(task: CloseTask) -> list[str]:
+    """The warning that an unfinished task is due on a day off of its owner; none otherwise."""
+    finished = task.status in (TaskStatus.SIGNED_OFF.value, TaskStatus.NOT_NEEDED.value)
+    if task.owner_id is None or task.due_on is None or finished:
+        return []
     calendar = owner_calendars(task.due_on)([task.owner_id]).get(task.owner_id)
     if calendar is None:
-        return ""
-    return owner_holiday(due_on_day(task.due_on, task.due_at, task.due_zone), calendar)
+        return []
+    words = owner_holiday(due_on_day(task.due_on, task.due_at, task.due_zone), calendar)
+    return [words] if words else []

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from board.tasks.owner_calendars import owner_holiday_words
 from board.tasks.task_history import history_lines, support_lines, supports_of
 from board.tasks.task_lines import due_label, names_of, task_line
 from board.tasks.task_screen import task_screen
@@ -139,7 +140,7 @@ def _content(found: CloseTask, board_request: BoardRequest) -> dict[str, object]
             (each.task.title, each.task.holder_name, urls.get(each.task.key, ""), each.satisfied)
             for each in index.prerequisites(record)
         ],
-        "early": index.due_too_early(record),
+        "early": [*index.due_too_early(record), *owner_holiday_words(found)],
         "link": _link(found),
         "buttons": buttons,
         "asks_reason": any(button.needs_reason for button in buttons),

@@ -16,7 +16,7 @@ from entities.models import CalendarDay, LegalEntity, Person, WorkCalendar
 from infra.models import AuditEvent
 from tests.board.page_client import signed_in
 from tests.periods.model_builders import top_group
-from tests.worklist.close_task_builders import person
+from tests.worklist.close_task_builders import person, task_of
 from worklist.models import CloseTask, TaskAdoption, TaskTemplate, TaskTemplateDraft
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +138,8 @@ def test_the_preview_warns_of_a_holiday_of_the_owner_and_of_calendars_out_of_ste
     Habits.objects.create(person=anna, calendar=WorkCalendar.objects.get(code="ENGLAND"))
     html = page(owner_client, "task_template", *MONTH, query="?month=2026-04&entity=NLDT")
     assert "Mon 4 May is May Day, a day off in the England calendar of the owner" in html
+    CloseTask.objects.filter(entity__code="NLDT", code="lease").update(due_on="2026-05-04")
+    assert "Mon 4 May is May Day" in page(owner_client, "task", task_of("lease").uid)
     netherlands = LegalEntity.objects.get(code="NLDT").calendar
     for day in ("2026-06-04", "2026-06-05"):
         CalendarDay.objects.create(calendar=netherlands, day=day, working=False)
