@@ -483,7 +483,7 @@ TABLE: dict[str, Sequence[Entry]] = {
             data={
                 "group": "UK",
                 "source": "standard",
-                "calendar": "ENGLAND",
+                "calendar": "GB",
                 "zone": "Europe/London",
                 "first_is": "1",
                 "from_month": "2026-06",

@@ -20,7 +20,7 @@ AWAY = {"first_day": "2026-06-22", "last_day": "2026-06-26"}
 ADOPTION = {
     "group": "MERIDIAN",
     "source": "standard",
-    "calendar": "ENGLAND",
+    "calendar": "GB",
     "zone": "Europe/London",
     "first_is": "1",
     "from_month": "2026-06",

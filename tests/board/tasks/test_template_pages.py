@@ -268,3 +268,33 @@ def test_a_preview_costs_the_same_statements_at_any_size(owner_client: Client) -
         costs.append(len(statements))
         LegalEntity.objects.filter(code__in=["USRT"]).update(active_to="2020-01-01")
     assert costs[0] == costs[1] <= 45
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tasks/templates/a%00b/month/",
+        "/tasks/templates/MERIDIAN/month/?entity=%00",
+        "/tasks/templates/MERIDIAN/month/export/?version=%00&as=%00",
+        "/tasks/templates/MERIDIAN/month/draft/task/no-such-task/",
+        "/tasks/handover/?person=%00",
+    ],
+)
+def test_addresses_of_nothing_are_not_found(admin_client: Client, path: str) -> None:
+    begin(admin_client)
+    assert admin_client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("bad", ["", "a\0b", "9" * 5000, "٣ 😀\u202e"])
+def test_posts_that_no_page_sends_are_refused(admin_client: Client, bad: str) -> None:
+    begin(admin_client)
+    for name, args, fields in (
+        ("template_draft", MONTH, ("act", "revision", "version", "code", "name")),
+        ("add_draft_task", MONTH, (*FLUX, "revision")),
+        ("adopt_tasks", [], ("group", "source", "calendar", "zone", "first_is", "from_month")),
+        ("task_roles", [], ("role", "where", "person")),
+        ("task_absences", [], ("person", "deputy", "first_day", "last_day")),
+    ):
+        response = admin_client.post(reverse(name, args=args), dict.fromkeys(fields, bad))
+        assert response.status_code in (409, 422), name
+        assert "error" in response.content.decode(), name
