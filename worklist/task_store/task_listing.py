@@ -6,7 +6,7 @@ The rules are those of `closing.close_tasks`: finished, overdue, due today and b
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -23,29 +23,29 @@ _KNOWN = """
 WITH known AS MATERIALIZED (
     SELECT t.id, t.entity_id, t.group_id, coalesce(t.entity_id, -t.group_id) AS holder,
            coalesce(t.period_id, 0) AS span, t.code, t.title, t.areas, t.position, t.sign_off, t.depends_on,
-           t.due_zone, t.reviewer_role, coalesce(past.round, t.round) AS round,
-           coalesce(past.status, t.status) AS status,
-           CASE WHEN past.status IS NULL THEN t.due_on ELSE past.due_on END AS due_on,
-           CASE WHEN past.status IS NULL THEN t.due_at ELSE past.due_at END AS due_at,
-           CASE WHEN past.status IS NULL THEN t.owner_id ELSE past.owner_id END AS owner_id
+           t.due_zone, t.reviewer_role, t.round::int AS round, t.status::text AS status, t.due_on, t.due_at,
+           t.owner_id
+    FROM worklist_closetask t WHERE t.month = %(month)s AND t.generated_at <= %(as_of)s AND t.changed_at <= %(as_of)s
+    UNION ALL
+    SELECT t.id, t.entity_id, t.group_id, coalesce(t.entity_id, -t.group_id), coalesce(t.period_id, 0), t.code,
+           t.title, t.areas, t.position, t.sign_off, t.depends_on, t.due_zone, t.reviewer_role,
+           coalesce(m.round, (t.as_generated->>'round')::int), coalesce(s.status, 'open'),
+           (coalesce(m.due, t.as_generated->'due')->>0)::date,
+           nullif(coalesce(m.due, t.as_generated->'due')->>1, '')::time,
+           coalesce(s.owner_id, (t.as_generated->>'owner')::bigint)
     FROM worklist_closetask t
+    CROSS JOIN LATERAL (
+        SELECT (array_agg(e.status_after ORDER BY e.at DESC, e.id DESC))[1] AS status,
+               (array_agg(e.owner_id ORDER BY e.at DESC, e.id DESC) FILTER (WHERE e.owner_id IS NOT NULL))[1]
+                   AS owner_id
+        FROM worklist_taskevent e WHERE e.task_id = t.id AND e.at <= %(as_of)s) s
     LEFT JOIN LATERAL (
-        SELECT coalesce(s.status, 'open') AS status,
-               coalesce(s.owner_id, (t.as_generated->>'owner')::bigint) AS owner_id,
-               (coalesce(m.due, t.as_generated->'due')->>0)::date AS due_on,
-               nullif(coalesce(m.due, t.as_generated->'due')->>1, '')::time AS due_at,
-               coalesce(m.round, (t.as_generated->>'round')::int) AS round
-        FROM (SELECT (array_agg(e.status_after ORDER BY e.at DESC, e.id DESC))[1] AS status,
-                     (array_agg(e.owner_id ORDER BY e.at DESC, e.id DESC) FILTER (WHERE e.owner_id IS NOT NULL))[1]
-                         AS owner_id
-              FROM worklist_taskevent e WHERE e.task_id = t.id AND e.at <= %(as_of)s
-              HAVING t.changed_at > %(as_of)s) s
-        LEFT JOIN LATERAL (SELECT e.details->'due' AS due, (e.details->>'round')::int AS round
-                           FROM worklist_taskevent e
-                           WHERE e.task_id = t.id AND e.verb = 'moved' AND e.at <= %(as_of)s
-                           ORDER BY e.at DESC, e.id DESC LIMIT 1) m ON true
-    ) past ON t.changed_at > %(as_of)s
-    WHERE t.month = %(month)s AND t.generated_at <= %(as_of)s
+        SELECT e.details->'due' AS due, (e.details->>'round')::int AS round FROM worklist_taskevent e
+        WHERE e.task_id = t.id AND e.verb = 'moved' AND e.at <= %(as_of)s
+        ORDER BY e.at DESC, e.id DESC LIMIT 1) m ON true
+    WHERE t.month = %(month)s AND t.generated_at <= %(as_of)s AND t.changed_at > %(as_of)s
+"""
+_JUDGED = """
 ), judged AS MATERIALIZED (
     SELECT known.*, status IN ('signed_off', 'not_needed') OR (status = 'done' AND NOT sign_off) AS finished,
            lead(round) OVER (PARTITION BY holder, span, code ORDER BY round) AS later_round,
@@ -90,46 +90,53 @@ _BLOCKED = """
 )
 """
 _SHOWN = """
-, shown AS (
-    SELECT j.*, coalesce(e.code, g.code) AS holder_code, e.code AS entity_code, g.code AS group_code,
-           coalesce(e.name, g.name) AS holder_name, coalesce(nullif(p.name, ''), p.email, '') AS owner_name
-    FROM judged j
-    LEFT JOIN entities_legalentity e ON e.id = j.entity_id
-    LEFT JOIN entities_group g ON g.id = j.group_id
-    LEFT JOIN entities_person p ON p.id = j.owner_id
-    WHERE j.later_round IS NULL AND (j.entity_id = ANY(%(entities)s) OR j.group_id = ANY(%(groups)s))
+, holders AS MATERIALIZED (
+    SELECT id AS holder, true AS of_entity, code, name FROM entities_legalentity WHERE id = ANY(%(entities)s)
+    UNION ALL SELECT -id, false, code, name FROM entities_group WHERE id = ANY(%(groups)s)
 ), chosen AS (
-    SELECT * FROM shown
-    WHERE (%(area)s = '' OR %(area)s = ANY(areas)) AND (%(holder)s = '' OR holder_code = %(holder)s)
-      AND (%(owner)s = '' OR owner_name = %(owner)s)
-      AND (%(text)s = '' OR strpos(lower(concat_ws(chr(10), title, code, holder_name, holder_code, owner_name)),
-                                   lower(%(text)s)) > 0)
+    SELECT j.*, h.of_entity, h.code AS holder_code
+    FROM judged j JOIN holders h USING (holder) LEFT JOIN entities_person p ON p.id = j.owner_id
+    WHERE j.later_round IS NULL AND (%(area)s = '' OR %(area)s = ANY(j.areas))
+      AND (%(holder)s = '' OR h.code = %(holder)s)
+      AND (%(owner)s = '' OR coalesce(nullif(p.name, ''), p.email) = %(owner)s)
+      AND (%(text)s = '' OR strpos(lower(concat_ws(chr(10), j.title, j.code, h.name, h.code,
+                                                   coalesce(nullif(p.name, ''), p.email))), lower(%(text)s)) > 0)
 )
 """
 _COUNTS = """
-SELECT coalesce(entity_id, group_id), entity_id IS NOT NULL, holder_name, holder_code, areas,
-       count(*) FILTER (WHERE finished AND status <> 'not_needed'), count(*) FILTER (WHERE status <> 'not_needed'),
-       count(*) FILTER (WHERE status = 'not_needed'),
-       count(*) FILTER (WHERE NOT finished AND owner_id = %(person)s),
-       count(*) FILTER (WHERE NOT finished AND due_from <= %(as_of)s AND due_until > %(as_of)s),
-       count(*) FILTER (WHERE NOT finished AND due_until <= %(as_of)s),
-       count(*) FILTER (WHERE id IN (SELECT id FROM blocked))
-FROM chosen GROUP BY 1, 2, 3, 4, 5
+SELECT abs(holder), of_entity, name, code, counted.areas, done, total, not_needed, mine, today, overdue, blocked
+FROM (SELECT holder, areas,
+             count(*) FILTER (WHERE finished AND status <> 'not_needed') AS done,
+             count(*) FILTER (WHERE status <> 'not_needed') AS total,
+             count(*) FILTER (WHERE status = 'not_needed') AS not_needed,
+             count(*) FILTER (WHERE NOT finished AND owner_id = %(person)s) AS mine,
+             count(*) FILTER (WHERE NOT finished AND due_from <= %(as_of)s AND due_until > %(as_of)s) AS today,
+             count(*) FILTER (WHERE NOT finished AND due_until <= %(as_of)s) AS overdue,
+             count(*) FILTER (WHERE id IN (SELECT id FROM blocked)) AS blocked
+      FROM chosen GROUP BY holder, areas) counted
+JOIN holders USING (holder)
 """
 _CONDITIONS = {
     "": "true",
     "mine": "NOT finished AND owner_id = %(person)s",
     "today": "NOT finished AND due_from <= %(as_of)s AND due_until > %(as_of)s",
     "overdue": "NOT finished AND due_until <= %(as_of)s",
-    "blocked": "id IN (SELECT id FROM blocked)",
+    "blocked": "(id IN (SELECT id FROM blocked)) IS TRUE",  # hashed: the planner cannot guess the size of blocked
 }
-_ORDERED = " ORDER BY entity_code, group_code, span, position, round LIMIT %(limit)s"
+_ORDERED = " ORDER BY of_entity DESC, holder_code, span, position, round LIMIT %(limit)s"
 _WAITING = """
 SELECT id FROM chosen
 WHERE NOT finished AND (owner_id = ANY(%(owners)s) OR (status = 'done' AND reviewer_role = ANY(%(roles)s)))
 ORDER BY id
 """
-_CHOICES = "SELECT DISTINCT areas, holder_code, holder_name, owner_name FROM chosen"
+_CHOICES = """
+SELECT d.areas, coalesce(e.code, g.code), coalesce(e.name, g.name), coalesce(nullif(p.name, ''), p.email, '')
+FROM (SELECT DISTINCT areas, entity_id, group_id, owner_id FROM known
+      WHERE entity_id = ANY(%(entities)s) OR group_id = ANY(%(groups)s)) d
+LEFT JOIN entities_legalentity e ON e.id = d.entity_id
+LEFT JOIN entities_group g ON g.id = d.group_id
+LEFT JOIN entities_person p ON p.id = d.owner_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +193,15 @@ def visible_tasks(person: Person, month: date, as_of: datetime) -> TaskSelection
 def count_tasks(selection: TaskSelection, waiting: WaitingIds) -> list[TaskCounts]:
     """The newest rounds of a selection, counted by holder and areas; one query, as all that follow."""
     values = {**_values(selection), **_dependencies(waiting)}
-    return [TaskCounts(*row) for row in fetch_rows(_KNOWN + _BLOCKED + _SHOWN + _COUNTS, values)]
+    return [TaskCounts(*row) for row in fetch_rows(_KNOWN + _JUDGED + _BLOCKED + _SHOWN + _COUNTS, values)]
 
 
 def listed_tasks(selection: TaskSelection, waiting: WaitingIds, which: str = "", *, limit: int) -> list[int]:
     """The ids of the first tasks of a selection (`which`: a word of WHICH), by holder, period and position."""
     values = {**_values(selection), "limit": limit}
-    parts = [_KNOWN, _SHOWN]
+    parts = [_KNOWN, _JUDGED, _SHOWN]
     if which == "blocked":
-        parts.insert(1, _BLOCKED)
+        parts.insert(2, _BLOCKED)
         values |= _dependencies(waiting)
     parts += ["SELECT id FROM chosen WHERE ", _CONDITIONS[which], _ORDERED]
     return [pk for (pk,) in fetch_rows("".join(parts), values)]
@@ -203,13 +210,12 @@ def listed_tasks(selection: TaskSelection, waiting: WaitingIds, which: str = "",
 def tasks_waiting_for(selection: TaskSelection, owners: Collection[int], roles: Collection[str]) -> list[int]:
     """The ids of unfinished tasks that these people own, and of those to be signed off by one of these roles."""
     values = {**_values(selection), "owners": list(owners), "roles": list(roles)}
-    return [pk for (pk,) in fetch_rows(_KNOWN + _SHOWN + _WAITING, values)]
+    return [pk for (pk,) in fetch_rows(_KNOWN + _JUDGED + _SHOWN + _WAITING, values)]
 
 
 def task_choices(selection: TaskSelection) -> TaskChoices:
     """The areas, holders and owners that may be chosen, whatever is chosen now."""
-    everything = replace(selection, area="", holder="", owner="", text="")
-    rows = fetch_rows(_KNOWN + _SHOWN + _CHOICES, _values(everything))
+    rows = fetch_rows(f"{_KNOWN}) {_CHOICES}", _values(selection))
     return TaskChoices(
         frozenset(area for areas, *_ in rows for area in areas),
         frozenset((code, name) for _, code, name, _ in rows),
