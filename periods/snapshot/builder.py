@@ -115,9 +115,14 @@ def take_snapshots(
     as_of: datetime,
     *,
     visible: Visible = frozenset,
+    annotated: Collection[date] | None = None,
+    annotations: Collection[AnnotationKey[Any]] | None = None,
 ) -> dict[date, Scoreboard]:
-    """The boards of several reporting months at one moment, in the queries of one; only the last has warnings."""
-    taken = take_unredacted(entities, months, as_of)
+    """The boards of several reporting months at one moment, in the queries of one; only the last has warnings.
+
+    `annotated` and `annotations` are those of `take_unredacted`.
+    """
+    taken = take_unredacted(entities, months, as_of, annotated=annotated, annotations=annotations)
     return {month: _redacted_board(board, visible) for month, board in taken.boards.items()}
 
 

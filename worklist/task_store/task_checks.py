@@ -32,7 +32,8 @@ _SUBLEDGERS = ("Cust", "Vend", "Invent")  # the modules that the task `lock-sub`
 def check_results(tasks: Iterable[CloseTask], as_of: datetime) -> dict[int, CheckResult]:
     """What the ERP shows now for each of these tasks that has a check, by id of the task.
 
-    As many queries as two boards and one more for each reporting month; none without checks.
+    As many queries as two boards, of which the first has its blockers, and one more for each reporting month; none
+    without checks.
     """
     by_month: dict[object, list[CloseTask]] = defaultdict(list)
     for task in tasks:
@@ -47,7 +48,8 @@ def check_results(tasks: Iterable[CloseTask], as_of: datetime) -> dict[int, Chec
 def _results_of_month(tasks: list[CloseTask], as_of: datetime) -> dict[int, CheckResult]:
     month = tasks[0].month
     entities = LegalEntity.objects.filter(pk__in={task.entity_id for task in tasks})
-    boards = take_snapshots(entities, [month, next_month(month)], as_of)
+    months = [month, next_month(month)]
+    boards = take_snapshots(entities, months, as_of, annotated=[month], annotations=[BLOCKERS])
     rows = {row.entity_id: row for row in boards[month].rows}
     later = {row.entity_id: row for row in boards[next_month(month)].rows}
     clear = _clear_readings({task.period_id for task in tasks if task.period_id is not None}, as_of)
