@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 
 from closing.blockers.work_readings import WorkReadResult
 from closing.calendar.days import DateSpan
@@ -25,7 +25,7 @@ from connectors.work_source import WorkPeriod, WorkRef
 from entities.models import Connection, LegalEntity
 from periods.models import FiscalPeriod
 from periods.recording.attempts import AttemptResult, Outcome, begin_attempt_of
-from worklist.models import WorkAttempt
+from worklist.models import WorkAttempt, WorkSpan
 from worklist.recording.work_store import WorkRecordingResult, record_work
 
 MONTHS_BACK = 13
@@ -63,6 +63,7 @@ def sync_work(connection: Connection, as_of: datetime, *, budget: timedelta = RE
         refs, days = with_retries(lambda: companies_to_read(connection.pk, as_of))
         if of_positions:
             refs = with_retries(lambda: refs_of_positions(refs, as_of))
+        refs = with_retries(lambda: longest_unread_first(refs, connection.pk, attempt.turn))
         if not refs:
             result = WorkReadResult((), frozenset())
         elif of_positions:
@@ -111,6 +112,21 @@ def companies_to_read(connection_id: int, as_of: datetime) -> tuple[list[WorkRef
         min((span.first for span in spans), default=first), max((span.last for span in spans), default=today)
     )
     return refs, days
+
+
+def longest_unread_first(refs: list[WorkRef], connection_id: int, turn: int) -> list[WorkRef]:
+    """The companies in the order in which a turn reads them: those first that its last good attempt left out."""
+    spans = WorkSpan.objects.filter(
+        connection=connection_id, turn=turn, entity__in=[ref.entity for ref in refs]
+    )
+    rows = (
+        spans.order_by()
+        .values("entity")
+        .annotate(last=Max("last_read_at"), read=Count("pk", Q(last_attempt=None)))
+    )
+    left_out_at = {row["entity"]: row["last"] or NEVER for row in rows if not row["read"]}
+    read = {row["entity"] for row in rows if row["read"]}
+    return sorted(refs, key=lambda ref: (ref.entity in read, left_out_at.get(ref.entity, NEVER)))
 
 
 def _next_turn(attempt: WorkAttempt, turns: int) -> int:

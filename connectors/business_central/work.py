@@ -34,6 +34,7 @@ from connectors.work_tally import parts_of_positions
 from infra.outbound.entra_tokens import TokenCache
 from infra.outbound.session import RequestLimits
 
+TOO_LATE = "Not every company could be read in the time of one read; the others are read first at the next."
 _NOT_SHOWN = PartCoverage(Coverage.NOT_READABLE, Doubt.NOT_SHOWN)
 NEVER_SHOWN: tuple[PartKey, ...] = (
     (BlockerKind.UNPOSTED_DOCUMENTS, DocumentPart.INVENTORY_JOURNALS),
@@ -77,7 +78,10 @@ class BusinessCentralWorkSource:
     def read_work(
         self, refs: Sequence[WorkRef], days: DateSpan, read_at: datetime, *, turn: int
     ) -> WorkReadResult:
-        """Read the parts of one turn; see WorkSource. A company that is not listed is a gap of all its parts."""
+        """Read the parts of one turn; see WorkSource.
+
+        A company that is not listed is a gap of all its parts, and so is one that the time was too short for.
+        """
         this = _TURNS[turn]
         with central_client(self.settings, self.tokens, self.limits) as client:
             companion = published_sets(client, self.settings, COMPANION) if this.extended else frozenset()
@@ -86,15 +90,15 @@ class BusinessCentralWorkSource:
             for company in found:
                 company.coverage = {part: shown[part] for part in this.parts}
                 company.units = {part: unit for part, unit in runs.UNITS.items() if part in this.parts}
-            read_companies(found, this.read)
-            gaps = [
-                WorkGap(ref.entity, *part, f"{ref.code}: {words}")
-                for ref, words in unlisted
-                for part in this.parts
-            ]
+            late = {company.ref.entity: company for company in read_companies(found, this.read)}
+            missed = [(ref, f"{ref.code}: {words}") for ref, words in unlisted]
+            missed += [(company.ref, TOO_LATE) for company in late.values()]
+            gaps = [WorkGap(ref.entity, *part, words) for ref, words in missed for part in this.parts]
             facts: list[BlockerFact] = []
             parts: set[PartRead] = set()
             for company in found:
+                if company.ref.entity in late:
+                    continue
                 facts += documents.as_lower_bounds(company, company.facts())
                 parts |= company.tally.parts(company.coverage)
                 gaps += company.tally.gaps()

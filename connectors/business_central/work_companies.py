@@ -15,6 +15,7 @@ from connectors.business_central.source import AT_ONCE, ListedCompanies
 from connectors.ledger_source import CompanyRef, SourceSettings
 from connectors.odata.lists import ODataClient, odata_query
 from connectors.work_source import WorkRef
+from infra.outbound.errors import ServerUnavailable
 
 
 def listed_companies(
@@ -43,16 +44,28 @@ def listed_companies(
 
 def read_companies(
     companies: Sequence[CompanyWork], readers: Iterable[Callable[[CompanyWork], None]]
-) -> None:
-    """Read each company by all readers; raises the error of an environment that answers for none of them."""
+) -> list[CompanyWork]:
+    """Read each company by all readers; returns those that the time of one read was too short for.
+
+    Raises the error of an environment that answers for none of them.
+    """
     readers, failed = tuple(readers), Event()
+    unread: list[CompanyWork] = []
 
     def read(company: CompanyWork) -> None:
         if failed.is_set():
             return  # an environment that is away, or asks for rest, is not asked for another company
+        time = company.client.session.deadline
         try:
+            if time.remaining() <= 0:
+                raise time.exceeded()
             for reader in readers:
                 reader(company)
+        except ServerUnavailable as error:
+            if time.remaining() > 0 or error.retry_after is not None:
+                failed.set()
+                raise
+            unread.append(company)
         except BaseException:
             failed.set()
             raise
@@ -65,6 +78,9 @@ def read_companies(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if unread and len(unread) == len(companies):
+        raise unread[0].client.session.deadline.exceeded()
     errors = [error for company in companies for error in company.errors]
     if errors and not any(company.answered for company in companies):
         raise errors[0]
+    return unread
