@@ -31,6 +31,7 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
         p7_mails,
         p8_growth,
         p9_stack,
+        p10_work,
     )
 
     return {
@@ -43,13 +44,14 @@ def _works() -> Mapping[str, Callable[[bool], Iterable[Table]]]:
         "P7": p7_mails.measure,
         "P8": p8_growth.measure,
         "P9": p9_stack.measure,
+        "P10": p10_work.measure,
     }
 
 
 def main() -> int:
     """Run the chosen benchmarks; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default="", metavar="P5", help="some of P1 to P9, with commas")
+    parser.add_argument("--only", default="", metavar="P5", help="some of P1 to P10, with commas")
     parser.add_argument(
         "--size", choices=["full", "small"], default="full", help="small: a tenth, to look around"
     )

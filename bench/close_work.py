@@ -1,4 +1,4 @@
-"""Unfinished work and close tasks for a seeded group: facts of all months, and the tasks of the month being closed."""
+"""Unfinished work and close tasks for a seeded group: facts of all months, and tasks of the newest one."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def seed_facts() -> None:
     """
     execute(
         """
-        INSERT INTO worklist_workattempt (connection_id, turn, started_at, finished_at, lease_until, outcome, pages, rows,
-            changes, words)
+        INSERT INTO worklist_workattempt (connection_id, turn, started_at, finished_at, lease_until, outcome,
+            pages, rows, changes, words)
         SELECT c.id, turn, moment + turn * interval '1 min', moment + turn * interval '1 min 5 s',
                moment + interval '3 min', 'ok', 8, 4000, 0, ''
         FROM entities_connection c, generate_series(0, 2) turn,
@@ -39,18 +39,19 @@ def seed_facts() -> None:
     )
     execute(
         """
-        INSERT INTO worklist_workspan (entity_id, connection_id, turn, kind, part, first_day, last_day, first_attempt_id,
-            first_read_at)
+        INSERT INTO worklist_workspan (entity_id, connection_id, turn, kind, part, first_day, last_day,
+            first_attempt_id, first_read_at)
         SELECT e.id, e.connection_id, kind.n %% 3, kind.word, '', '2020-01-01', '2030-12-31', a.id, a.started_at
         FROM entities_legalentity e, unnest(%(kinds)s::text[]) WITH ORDINALITY AS kind(word, n),
-             LATERAL (SELECT id, started_at FROM worklist_workattempt WHERE turn = kind.n %% 3 ORDER BY started_at LIMIT 1) a
+             LATERAL (SELECT id, started_at FROM worklist_workattempt WHERE turn = kind.n %% 3
+                      ORDER BY started_at LIMIT 1) a
         """,
         kinds=list(_KINDS),
     )
     execute(
         """
-        INSERT INTO worklist_blockerreading (entity_id, period_id, kind, part, currency, count, body, source, attempt_id,
-            read_at, superseded_at)
+        INSERT INTO worklist_blockerreading (entity_id, period_id, kind, part, currency, count, body, source,
+            attempt_id, read_at, superseded_at)
         SELECT p.entity_id, p.id, kind.word, '', '', seen.count,
                jsonb_strip_nulls(jsonb_build_object('unit', 'items', 'coverage', jsonb_build_array('Set'),
                    'doubt', CASE WHEN seen.count IS NULL THEN 'not_published' END)),
@@ -104,7 +105,7 @@ def tasks() -> int:
 
 
 def _thirty() -> TemplateSet:
-    """Thirty of the standard month's tasks that a seeded entity has, the first and the last of them, and the group's."""
+    """Thirty of the standard month's tasks that a seeded entity has, the first and the last, and the group's."""
     month = standard_templates().month
     own = [
         task
