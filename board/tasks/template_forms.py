@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django import forms
-from django.conf import settings
 
 from board.web.forms import LineField, one_message
 from closing.close_tasks.task_templates import LinkKind, TaskSpec, TemplateKind, TemplateVersion
@@ -96,7 +95,7 @@ class DraftTaskForm(forms.Form):
         values = super().clean() or self.cleaned_data
         cells = {FIELDS[name]: str(value) for name, value in values.items() if name in FIELDS}
         cells["SignOff"] = "yes" if values.get("sign_off") else ""
-        read, problems = read_tasks([ImportRow(1, cells)], allowed_hosts=settings.ERP_ALLOWED_HOSTS or None)
+        read, problems = read_tasks([ImportRow(1, cells)], allowed_hosts=link_hosts())
         for problem in problems:
             self.add_error(_NAMES.get(problem.column, "title"), sentence(problem.words))
         if values.get("sign_off") and not values.get("reviewer"):

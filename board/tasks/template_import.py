@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -30,6 +29,7 @@ from closing.close_tasks.template_rows import (
 from closing.tables import FileTable
 from entities.models import LegalEntity
 from infra.table_files import read_tables
+from worklist.task_store.link_hosts import link_hosts
 from worklist.task_store.template_drafts import (
     import_draft,
     newest_version,
@@ -129,7 +129,7 @@ def _read(place: TemplatePlace, content: bytes, wanted: str) -> ReadFile:
         rows,
         default_name=name,
         other_codes=_codes_of_others(place),
-        allowed_hosts=settings.ERP_ALLOWED_HOSTS or None,
+        allowed_hosts=link_hosts(),
         entity_codes=_entity_codes(place),
     )
     return ReadFile(templates[0] if templates else ImportedTemplate(name, ()), names=names)
