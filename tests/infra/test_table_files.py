@@ -46,6 +46,12 @@ def with_part(content: bytes, name: str, body: bytes) -> bytes:
     return file.getvalue()
 
 
+def sheet_of(rows: bytes) -> bytes:
+    """The part of a sheet with these rows."""
+    start = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    return start + rows + b"</sheetData></worksheet>"
+
+
 def plain() -> bytes:
     return workbook(lambda _, sheet: sheet.write_string(0, 0, "a"))
 
@@ -167,11 +173,11 @@ def test_xml_entities_links_macros_and_passwords_are_refused() -> None:
     [
         lambda content: content[: len(content) // 2],
         lambda content: with_part(content, "xl/worksheets/sheet1.xml", b"<worksheet><row"),
-        lambda content: with_part(content, "xl/worksheets/sheet1.xml", b'<w><row r="x"></row></w>'),
+        lambda content: with_part(content, "xl/worksheets/sheet1.xml", sheet_of(b'<row r="x"></row>')),
         lambda content: with_part(content, "xl/workbook.xml", b"\xff\xfe\x00"),
-        lambda content: with_part(content, "_rels/.rels", b"<Relationships/>"),
+        lambda content: with_part(content, "[Content_Types].xml", b"<Types/>"),
         lambda content: with_part(
-            content, "xl/worksheets/sheet1.xml", b'<w><row><c t="s"><v>99</v></c></row></w>'
+            content, "xl/worksheets/sheet1.xml", sheet_of(b'<row><c t="s"><v>99</v></c></row>')
         ),
     ],
 )
@@ -184,6 +190,15 @@ def test_limits_of_size_and_columns() -> None:
     assert "empty" in refusal(b" \n")
     wide = workbook(lambda _, sheet: sheet.write_string(0, MOST_COLUMNS, "far"))
     assert f"more than {MOST_COLUMNS} columns" in refusal(wide)
+    endless = sheet_of(b"<row>" + b'<c t="n"><v>1</v></c>' * 110_000 + b"</row>")
+    assert "A row of the workbook is too large" in refusal(
+        with_part(plain(), "xl/worksheets/sheet1.xml", endless)
+    )
+
+
+def test_a_row_far_down_costs_no_rows_before_it() -> None:
+    far = sheet_of(b'<row r="900000000000"><c t="n"><v>1</v></c></row>')
+    assert tables_of(with_part(plain(), "xl/worksheets/sheet1.xml", far)) == {"Sheet": []}
 
 
 def test_a_csv_is_read_by_its_own_separator_with_its_lines() -> None:
