@@ -7,7 +7,14 @@ import pytest
 from entities.models import Connection, LegalEntity, Person
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
-from tests.worklist.position_reads import balance, positions_read, rates_of_may, record_read
+from tests.worklist.position_reads import (
+    CURRENCIES,
+    balance,
+    positions_read,
+    rates_of_may,
+    record_read,
+    without_foreign_currency,
+)
 from worklist.models import CloseTask
 
 
@@ -54,3 +61,17 @@ def apart(source: Connection, anna: Person) -> Person:
     record_read(source, "2026-06-12 08:00", positions_read(*sides))
     CloseTask.objects.exclude(code="sub-fx").update(status="not_needed")
     return anna
+
+
+@pytest.fixture
+def four_erps(source: Connection) -> dict[str, Connection]:
+    """Each of the four is in an ERP of its own; all but US Retail Inc are revalued, and the rates are known."""
+    rates_of_may()
+    without_foreign_currency("UKHC", "UKRT", "NLDT")
+    erps = {
+        code: Connection.objects.create(name=f"erp-{code}", kind="finops", base_url="http://127.0.0.1:9100")
+        for code in CURRENCIES
+    }
+    for code, erp in erps.items():
+        LegalEntity.objects.filter(code=code).update(connection=erp)
+    return erps
