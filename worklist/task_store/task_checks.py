@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.row_blockers import BLOCKERS, DatedBlocker
 from closing.blockers.weighing import BlockerLevel
 from closing.calendar.months import next_month
@@ -64,6 +65,7 @@ def _results_of_month(tasks: list[CloseTask], as_of: datetime) -> dict[int, Chec
         blockers = row.get(BLOCKERS) if row is not None else None
         work += map(_work_reading, blockers.blockers if blockers is not None else ())
         states = _states(row, later.get(task.entity_id)) if row is not None else {}
+        states[ErpState.CLOSE_LOG_CLEAN] = _close_log(work)
         found[task.pk] = evaluate_check(stored_check(task.erp_check), work, states)
     return found
 
@@ -100,8 +102,17 @@ def _clear_readings(periods: set[int], as_of: datetime) -> Mapping[int, list[Wor
     return found
 
 
+def _close_log(work: Iterable[WorkReading]) -> StateReading:
+    """Whether the log of the inventory close that covers the period has no warnings; None without such a close."""
+    for reading in work:
+        if reading.kind == BlockerKind.INVENTORY_NOT_CLOSED and reading.count == 0:
+            clean = reading.level == BlockerLevel.CLEAR.value
+            return StateReading(ErpState.CLOSE_LOG_CLEAN, clean, read_at=reading.read_at)
+    return StateReading(ErpState.CLOSE_LOG_CLEAN, None)
+
+
 def _states(row: Row, later: Row | None) -> dict[ErpState, StateReading]:
-    """The states of a period that a task may ask for; the log of an inventory close cannot be read."""
+    """The states of a period that a task may ask for, but for the log of an inventory close."""
     access = row.native_facts.access if isinstance(row.native_facts, FinopsFacts) else None
     shut = row.state in (PeriodState.CLOSED, PeriodState.ON_HOLD)
     known = row.state is not PeriodState.UNKNOWN

@@ -13,13 +13,16 @@ from django.db import DatabaseError, connection, transaction
 from alerts.management.demo_runs import send_demo_runs
 from closing.blockers.blocker_kinds import BlockerKind
 from closing.blockers.row_blockers import BLOCKERS
+from closing.close_tasks.erp_checks import CheckVerdict
 from entities.models import Connection, LegalEntity, Person
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
+from tests.worklist.close_task_builders import adopt, generate, task_of
 from tests.worklist.work_files import RUNS, csv_file, reversal, run, work, workbook_file
 from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.models import BlockerPolicyVersion, BlockerReading, InventoryRunFact
 from worklist.recording.work_file import SentFile
+from worklist.task_store.task_checks import check_results
 
 pytestmark = pytest.mark.django_db
 MARCH, APRIL = run("2026-03-31", "2026-04-03 18:05"), run("2026-04-30", "2026-05-05 18:05")
@@ -152,11 +155,7 @@ def test_an_erp_that_shows_no_runs_leaves_the_file_and_one_that_does_stands(
 
 
 def test_the_board_warns_near_the_deadline_and_names_the_remedies_of_a_log(ann: Person, folder: Path) -> None:
-    BlockerPolicyVersion.objects.create(
-        entity=LegalEntity.objects.get(code="NLDT"),
-        body={"inventory_close_needed": "yes"},
-        set_at=utc("2026-01-01 00:00"),
-    )
+    needs_inventory_close()
     save(folder, APRIL)
     assert blocker() == ("warning", "no inventory close through 31 May 2026, closed through 30 Apr")
     save(folder, MAY_CLOSE | {"Warnings": "3"})
@@ -169,12 +168,37 @@ def test_the_board_warns_near_the_deadline_and_names_the_remedies_of_a_log(ann: 
     )
 
 
+def needs_inventory_close() -> None:
+    BlockerPolicyVersion.objects.create(
+        entity=LegalEntity.objects.get(code="NLDT"),
+        body={"inventory_close_needed": "yes"},
+        set_at=utc("2026-01-01 00:00"),
+    )
+
+
 def blocker() -> tuple[str, str]:
     board = take_snapshot(LegalEntity.objects.filter(code="NLDT"), MAY, utc("2026-06-12 12:05"))
     value = board.rows[0].get(BLOCKERS)
     assert value is not None
     [dated] = value.blockers
     return dated.blocker.level.value, dated.blocker.because
+
+
+def test_the_log_of_a_close_supports_its_task(ann: Person, folder: Path) -> None:
+    needs_inventory_close()
+    adopt()
+    generate("2026-06-12 11:00")
+    task = task_of("inv-log")
+
+    def verdict() -> CheckVerdict:
+        return check_results([task], utc("2026-06-12 12:05"))[task.pk].verdict
+
+    save(folder, APRIL)
+    assert verdict() is CheckVerdict.NOT_READABLE
+    save(folder, MAY_CLOSE | {"Warnings": "3"})
+    assert verdict() is CheckVerdict.SHOWS_WORK
+    save(folder, MAY_CLOSE)
+    assert verdict() is CheckVerdict.SUPPORTS
 
 
 def test_runs_are_never_changed_or_deleted(ann: Person, folder: Path) -> None:
