@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Q
 
+from closing.blockers.blocker_kinds import BlockerKind
 from closing.calendar.instants import local_date, zone_named
 from closing.close_tasks.erp_checks import ErpCheck
 from closing.close_tasks.task_acts import TaskPeople
@@ -75,20 +76,34 @@ def reviewer_of(task: CloseTask, holders: TaskRoleHolders) -> int | None:
 
 def people_of_tasks(person: Person, tasks: Iterable[CloseTask], at: datetime) -> PeopleOfTasks:
     """The people of these tasks; days of absence count in the zone of the person who acts."""
-    periods = {task.period_id for task in tasks if task.period_id is not None and task.erp_check}
-    carried: dict[int, list[tuple[str, str, int, datetime]]] = defaultdict(list)
-    items = CarriedItem.objects.filter(period__in=periods).order_by("pk")
-    for period_id, kind, part, by, since in items.values_list("period_id", "kind", "part", "by_id", "at"):
-        if period_id is not None:
-            carried[period_id].append((kind, part, by, since))
     return PeopleOfTasks(
         person.pk,
         _scopes(writable_entities(person), groups_with_role(person, _WRITES_ON_GROUPS)),
         _scopes(administered_entities(person), groups_with_role(person, _ADMINISTERS)),
         role_holders(),
         deputies_on(local_date(at, zone_named(person.zone))),
-        carried,
+        _carried([task for task in tasks if task.period_id is not None and task.erp_check]),
     )
+
+
+def _carried(tasks: Iterable[CloseTask]) -> dict[int, list[tuple[str, str, int, datetime]]]:
+    """Kind, part, person and moment of the items carried on purpose, by period; of counterparties in both periods."""
+    periods: dict[tuple[str, date], int] = {
+        (task.entity.code, task.month): task.period_id
+        for task in tasks
+        if task.entity is not None and task.period_id is not None
+    }
+    pair = BlockerKind.INTERCOMPANY_IMBALANCE.value
+    of_both = Q(kind=pair, period__reporting_month__in={month for _, month in periods})
+    items = CarriedItem.objects.filter(Q(period__in=periods.values()) | of_both).order_by("pk")
+    columns = ("period_id", "period__reporting_month", "kind", "part", "by_id", "at")
+    carried: dict[int, list[tuple[str, str, int, datetime]]] = defaultdict(list)
+    for own, month, kind, part, by, since in items.values_list(*columns):
+        partners = part.split("/") if kind == pair else []
+        for period in {own, *(periods.get((code, month)) for code in partners)}:
+            if period is not None:
+                carried[period].append((kind, part, by, since))
+    return carried
 
 
 def _scopes(entities: Iterable[LegalEntity], groups: Iterable[Group]) -> frozenset[tuple[str, int]]:

@@ -16,7 +16,7 @@ from infra.models import AuditEvent
 from periods.models import News
 from periods.snapshot.builder import take_snapshot
 from tests.builders import MAY, utc
-from tests.worklist.close_task_builders import person
+from tests.worklist.close_task_builders import adopt, generate, person, task_of
 from tests.worklist.work_reads import begin_work, fact, invoices_read, lines, may_of, record_facts
 from worklist.models import BlockerReading, CarriedItem
 from worklist.recording.carried_items import (
@@ -27,6 +27,7 @@ from worklist.recording.carried_items import (
     end_carried,
     undo_carried,
 )
+from worklist.task_store.task_people import people_of_tasks
 
 pytestmark = pytest.mark.django_db
 AT = utc("2026-06-03 12:00")
@@ -122,6 +123,7 @@ def test_beyond_two_thousand_items_none_can_be_carried(source: Connection, carri
 
 
 def test_a_difference_of_counterparties_is_carried_for_both(source: Connection, carrier: Person) -> None:
+    adopt()
     attempt = begin_work(source, "2026-06-03 11:50")
     pair = FactId("NLDT/UKRT", 1, Decimal("640.00"))
     apart = fact(
@@ -141,6 +143,11 @@ def test_a_difference_of_counterparties_is_carried_for_both(source: Connection, 
     heard = News.objects.filter(kind="blockers").order_by("-pk")[0].ids
     codes = LegalEntity.objects.filter(pk__in=heard or ()).order_by("code").values_list("code", flat=True)
     assert list(codes) == ["NLDT", "UKRT"]
+    generate()
+    for code in ("NLDT", "UKRT"):
+        task = task_of("ic", code)
+        task.generated_at = AT
+        assert people_of_tasks(carrier, [task], AT).of(task).carried_by == {carrier.pk}
     stranger = person("Sven Stranger", where=LegalEntity.objects.get(code="UKRT"))
     with pytest.raises(BlockerReading.DoesNotExist):
         carry_on_purpose(stranger, "UKRT", key, [pair], JUNE, "x", AT)
