@@ -10,6 +10,7 @@ from board.web.forms import LineField, one_message
 from closing.close_tasks.task_templates import LinkKind, TaskSpec, TemplateKind, TemplateVersion
 from closing.close_tasks.template_export import template_table
 from closing.close_tasks.template_rows import COLUMNS, ImportRow, RowProblem, read_tasks
+from worklist.task_store.link_hosts import link_hosts
 
 FIELDS = {
     "title": "Task",

@@ -20,9 +20,11 @@ from alerts.mail.rows import MessageContext, entity_row
 from alerts.notices.entries import EntityMonth
 from board.live.hub import authorize_stream
 from board.live.screen_diff import ScreenState
-from entities.models import LegalEntity, Person
+from entities.models import LegalEntity, Membership, Person
 from periods.snapshot.builder import take_snapshot
+from tests.board.page_client import signed_in
 from tests.builders import MAY, WORKED_EXAMPLE_AT
+from tests.db_builders import save_person
 from tests.worklist.blocked_scenario import READ_AT
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +151,20 @@ def test_a_past_moment_shows_what_was_known_then(blocked_group_client: Client) -
     assert before == {}
     early = csv_rows(blocked_group_client, "?at=2026-06-12T12:49")["NLDT"]
     assert (early["in_the_way"], early["tasks_done"], early["tasks_total"]) == ("", "0", "4")
+
+
+def test_nobody_reads_the_name_of_counterparties_that_they_may_not_see(blocked_group_client: Client) -> None:
+    dana = save_person("dana.field@meridian.test", "Dana Field", group=None)
+    seen = LegalEntity.objects.filter(code__in=("NLDT", "USRT", "UKHC"))
+    for entity in seen:
+        Membership.objects.create(person=dana, role=Membership.Role.AUDITOR, entity=entity)
+    client = signed_in(dana)
+    texts = [
+        page(client, path)
+        for path in ("/", "/matrix/", "/past-deadline/", "/wall/", "/?blocked=anything&by=erp")
+    ]
+    texts += [client.get(f"/export/{name}.csv").getvalue().decode() for name in ("board", "matrix")]
+    assert not any("UK Retail" in text or "640.00" in text for text in texts)
+    board = text_of(texts[0])
+    assert "EU DTC BV and US Retail Inc likely share a root cause: intercompany balances." in board
+    assert "at least 1 intercompany counterparty out of step" in text_of(texts[4])
