@@ -17,17 +17,22 @@ WHICH = {
     "overdue": "Overdue",
     "blocked": "Blocked",
 }
+ROWS = {"": "Entities", "task": "Tasks"}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks are shown: a member of WHICH, an area, the code of a holder, the name of an owner, a title."""
+    """Which tasks are shown: a member of WHICH, an area, the code of a holder, the name of an owner, a title.
+
+    `rows` says what the rows of the progress are, and leaves nothing out.
+    """
 
     which: str = ""
     area: str = ""
     entity: str = ""
     owner: str = ""
     q: str = ""
+    rows: str = ""
 
     @classmethod
     def of(cls, params: Mapping[str, str]) -> TaskFilter:
@@ -37,18 +42,22 @@ class TaskFilter:
             raise InvalidQuery(
                 f"There are no tasks “{which[:40]}”; there are {', '.join(filter(None, WHICH))}."
             )
+        rows = params.get("rows", "").strip()
+        if rows not in ROWS:
+            raise InvalidQuery(f"There are no rows “{rows[:40]}”; there are {', '.join(filter(None, ROWS))}.")
         names = ("area", "entity", "owner", "q")
-        return cls(which, *(checked_text(name, params.get(name, "").strip()) for name in names))
+        texts = {name: checked_text(name, params.get(name, "").strip()) for name in names}
+        return cls(which=which, rows=rows, **texts)
 
     @property
     def is_set(self) -> bool:
         """Whether it leaves anything out."""
-        return self != TaskFilter()
+        return replace(self, rows="") != TaskFilter()
 
     def pairs(self, **changes: str) -> list[tuple[str, str]]:
         """The parameters as (name, text), without empty ones."""
         changed = replace(self, **changes) if changes else self
-        names = ("which", "area", "entity", "owner", "q")
+        names = ("which", "area", "entity", "owner", "q", "rows")
         return [(name, getattr(changed, name)) for name in names if getattr(changed, name)]
 
 
@@ -92,7 +101,10 @@ def task_selects(choices: TaskChoices, wanted: TaskFilter, areas: Sequence[str])
     holders = sorted(choices.holders, key=lambda each: (each[1].casefold(), each[0]))
     owners = sorted(choices.owners, key=str.casefold)
     return TaskSelects(
-        [select_field("area", "Area", [ALL, *((name, name) for name in areas)], wanted.area)],
+        [
+            select_field("rows", "Rows", ROWS.items(), wanted.rows),
+            select_field("area", "Area", [ALL, *((name, name) for name in areas)], wanted.area),
+        ],
         [
             select_field("entity", "Entity", [ALL, *holders], wanted.entity),
             select_field("owner", "Owner", [ALL, *((name, name) for name in owners)], wanted.owner),

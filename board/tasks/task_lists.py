@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from board.tasks.forms import BulkDoneForm
 from board.tasks.reopening_note import reopening_note
 from board.tasks.task_filter import TaskFilter, areas_of, count_of, task_chips, task_selects
-from board.tasks.task_lines import MonthTasks, TaskLine, month_tasks, task_line
+from board.tasks.task_lines import MonthTasks, TaskLine, due_words, month_tasks, task_line
 from board.tasks.task_screen import task_screen
 from board.web.board_query import BoardQuery
 from board.web.board_request import BoardRequest, board_view
@@ -36,8 +36,10 @@ from worklist.task_store.task_acts_store import MOST_AT_ONCE, mark_tasks_done
 from worklist.task_store.task_checks import check_results
 from worklist.task_store.task_index import CloseGroups, close_groups, tasks_by_id, tasks_of_entity
 from worklist.task_store.task_listing import (
+    CountsOfTask,
     TaskCounts,
     TaskSelection,
+    count_by_task,
     count_tasks,
     listed_tasks,
     task_choices,
@@ -60,6 +62,22 @@ class HolderProgress:
     whole: TaskProgress
     overdue: int
     areas: Sequence[TaskProgress | None]
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.whole.share)
+
+
+@dataclass(frozen=True, slots=True)
+class TitleProgress:
+    """The progress of one task over all entities that have it; `due` is the first of their due dates."""
+
+    title: str
+    url: str
+    due: str
+    whole: TaskProgress
+    overdue: int
+    blocked: int
 
     @property
     def percent(self) -> int:
@@ -90,6 +108,7 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
     month = _month(board_request, found, groups)
     count = count_of(counts, wanted.which) if wanted.is_set else 0
     holders = [] if wanted.is_set else _by_holder(counts, areas, board_request)
+    by_task = holders and wanted.rows == "task"
     least = least_progress({each.name: each.whole for each in holders})
     query = _query(board_request)
     context = {
@@ -98,9 +117,10 @@ def tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
         "hidden": [*query.pairs(), *([("which", wanted.which)] if wanted.which else [])],
         "chips": [(chip, build_url(path, query, chip.pairs)) for chip in task_chips(counts, wanted)],
         "selects": task_selects(choices, wanted, areas),
-        "clear": build_url(path, query),
+        "clear": build_url(path, query, TaskFilter(rows=wanted.rows).pairs()),
         "areas": areas,
         "holders": holders,
+        "titles": _by_task(count_by_task(selection, groups.ids), query) if by_task else (),
         "least": f"{least[0]}: {least[1]}" if least and least[1].share < 1 else "",
         "lines": _lines(month.tasks, month, board_request),
         "found": count,
@@ -262,6 +282,21 @@ def _by_holder(
             )
         )
     return sorted(progress, key=lambda each: (each.whole.share, each.name))
+
+
+def _by_task(counts: Iterable[CountsOfTask], query: BoardQuery) -> list[TitleProgress]:
+    """Each task with its progress over the entities, in the order of the templates."""
+    return [
+        TitleProgress(
+            each.title,
+            build_url(reverse("tasks"), query, TaskFilter(q=each.title, rows="task").pairs()),
+            due_words(each.due_on, None) if each.due_on is not None else "",
+            TaskProgress(each.done, each.total, each.not_needed),
+            each.overdue,
+            each.blocked,
+        )
+        for each in counts
+    ]
 
 
 def _progress(counts: Iterable[TaskCounts]) -> TaskProgress:

@@ -53,7 +53,7 @@ def test_a_task_is_done_returned_and_signed_off_by_three_people(
     dana = enter(new_reader, DANA, flux, javascript=javascript)
     dana.page.get_by_role("button", name="Return").click()
     expect(dana.page.get_by_role("alert")).to_contain_text("Give a reason")
-    dana.page.get_by_label("Reason").fill("Freight is missing")
+    dana.page.locator("#reason").fill("Freight is missing")
     dana.page.get_by_role("button", name="Return").click()
     expect(dana.page.get_by_role("heading", level=2, name="Returned")).to_be_visible()
     rosa.open(flux)

@@ -116,6 +116,13 @@ FROM (SELECT holder, areas,
       FROM chosen GROUP BY holder, areas) counted
 JOIN holders USING (holder)
 """
+_COUNTS_BY_TASK = """
+SELECT code, title, min(due_on), count(*) FILTER (WHERE finished AND status <> 'not_needed'),
+       count(*) FILTER (WHERE status <> 'not_needed'), count(*) FILTER (WHERE status = 'not_needed'),
+       count(*) FILTER (WHERE NOT finished AND due_until <= %(as_of)s),
+       count(*) FILTER (WHERE id IN (SELECT id FROM blocked))
+FROM chosen GROUP BY code, title ORDER BY min(position), code, title
+"""
 _CONDITIONS = {
     "": "true",
     "mine": "NOT finished AND owner_id = %(person)s",
@@ -175,6 +182,19 @@ class TaskCounts(NamedTuple):
     blocked: int
 
 
+class CountsOfTask(NamedTuple):
+    """How many entities have one task, and how many of them have done it; `due_on` is the first due date."""
+
+    code: str
+    title: str
+    due_on: date | None
+    done: int
+    total: int
+    not_needed: int
+    overdue: int
+    blocked: int
+
+
 class TaskChoices(NamedTuple):
     """The areas, holders (code and name) and owners that the tasks of a reader have."""
 
@@ -194,6 +214,12 @@ def count_tasks(selection: TaskSelection, waiting: WaitingIds) -> list[TaskCount
     """The newest rounds of a selection, counted by holder and areas; one query, as all that follow."""
     values = {**_values(selection), **_dependencies(waiting)}
     return [TaskCounts(*row) for row in fetch_rows(_KNOWN + _JUDGED + _BLOCKED + _SHOWN + _COUNTS, values)]
+
+
+def count_by_task(selection: TaskSelection, waiting: WaitingIds) -> list[CountsOfTask]:
+    """The newest rounds of a selection, counted by code and title, in the order of their templates."""
+    values = {**_values(selection), **_dependencies(waiting)}
+    return [CountsOfTask(*row) for row in fetch_rows(_KNOWN + _BLOCKED + _SHOWN + _COUNTS_BY_TASK, values)]
 
 
 def listed_tasks(selection: TaskSelection, waiting: WaitingIds, which: str = "", *, limit: int) -> list[int]:

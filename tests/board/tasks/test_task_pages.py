@@ -176,6 +176,17 @@ def test_a_list_costs_the_same_statements_at_any_size(owner_client: Client, name
     assert costs[0] == costs[1] <= 36
 
 
+def test_the_rows_may_be_tasks(owner_client: Client) -> None:
+    CloseTask.objects.filter(code="lease", entity__code="NLDT").update(status="done")
+    html = page(owner_client, "tasks", query=f"{IN_MAY}&rows=task")
+    assert '<option value="task" selected>Tasks</option>' in html
+    row = re.findall(r'<tr><th scope="row"><a href="([^"]*)">Post leases</a>.*?</tr>', html)
+    assert row == ["/tasks/?month=2026-05&amp;q=Post+leases&amp;rows=task"]
+    assert re.search(r">Post leases</a></th><td>Wed 3 June</td><td>1 of 4 <", html)
+    assert page(owner_client, "tasks", query="?month=2026-05&q=Post+leases").count(">Post leases<") == 4
+    assert owner_client.get(reverse("tasks") + "?rows=nonsense").status_code == 400
+
+
 def test_chips_count_what_they_would_show(owner_client: Client) -> None:
     html = page(owner_client, "tasks", query=f"{IN_MAY}&entity=NLDT")
     for key in ("mine", "today", "overdue", "blocked"):
