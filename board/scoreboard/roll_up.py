@@ -47,7 +47,8 @@ def _links(section: BoardSection, query: BoardQuery) -> Callable[[str], str]:
 
 def _mark(each: BlockerSum) -> str:
     icon = WARNING_ICON if each.warnings else ""
-    return f'<span class="blocker {_tone(each)}">{icon}{escape(each.phrase)}</span>'
+    aged = " aged-fact" if each.aged else ""
+    return f'<span class="blocker {_tone(each)}{aged}">{icon}{escape(each.phrase)}</span>'
 
 
 def _item(tone: str, phrase: str, url: str) -> str:

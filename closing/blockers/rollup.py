@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from closing.blockers.blocker_kinds import KINDS, BlockerKind, CountedUnit, board_rank, counted, shown_as
@@ -20,9 +20,9 @@ class BlockerSum:
     """The sum of one kind, part and unit over a group's entities.
 
     `count` is None if no entity's count is readable, so that it is never shown as 0; `not_readable` and `warnings`
-    count members. `at_least` holds if a member's count is a lower bound or not readable. Amounts add within one
-    currency only. Counterparties count once, though they stand at both entities and in several currencies; their sum
-    has no part.
+    count members, `aged` those that were not read again in time. `at_least` holds if a member's count is a lower
+    bound or not readable. Amounts add within one currency only. Counterparties count once, though they stand at both
+    entities and in several currencies; their sum has no part.
     """
 
     kind: BlockerKind
@@ -33,6 +33,7 @@ class BlockerSum:
     not_readable: int
     warnings: int
     amounts: tuple[tuple[str, Decimal], ...] = ()
+    aged: int = 0
 
     @property
     def phrase(self) -> str:
@@ -60,19 +61,21 @@ class BlockerSum:
 
     @property
     def in_full(self) -> str:
-        """ "at least 61 lines not posted; not readable for 2 entities"."""
+        """ "at least 61 lines not posted; not readable for 2 entities; as last read for 1 entity"."""
         amounts = f": {self.amounts_phrase}" if self.amounts else ""
-        unread = f"; {self.unread_phrase}" if self.not_readable and self.count is not None else ""
-        return f"{self.phrase}{amounts}{unread}"
+        unread = self.unread_phrase if self.count is not None else ""
+        aged = f"as last read for {self._members(self.aged)}" if self.aged else ""
+        return "; ".join(filter(None, [f"{self.phrase}{amounts}", unread, aged]))
 
     @property
     def unread_phrase(self) -> str:
         """ "not readable for 2 entities"; empty where all could be read."""
-        one, many = "entity", "entities"
-        if self.kind is BlockerKind.INTERCOMPANY_IMBALANCE:
-            one, many = "counterparty", "counterparties"
-        members = one if self.not_readable == 1 else many
-        return f"not readable for {self.not_readable:,} {members}" if self.not_readable else ""
+        return f"not readable for {self._members(self.not_readable)}" if self.not_readable else ""
+
+    def _members(self, count: int) -> str:
+        pair = self.kind is BlockerKind.INTERCOMPANY_IMBALANCE
+        one, many = ("counterparty", "counterparties") if pair else ("entity", "entities")
+        return f"{count:,} {one if count == 1 else many}"
 
 
 def sums_in_the_way(sums: Iterable[BlockerSum]) -> list[BlockerSum]:
@@ -99,7 +102,7 @@ def unsure_sums(sums: Iterable[BlockerSum]) -> list[tuple[str, list[BlockerSum]]
 
 # A kind, part and unit as one text: its hash is computed once, those of a tuple of them for each of many rows.
 _SumKey = str
-DividedBlockers = tuple[frozenset[_SumKey], tuple[tuple[_SumKey, Blocker], ...]]
+DividedBlockers = tuple[frozenset[_SumKey], tuple[tuple[_SumKey, Blocker, bool], ...]]
 
 
 @dataclass(slots=True)
@@ -111,6 +114,7 @@ class _Total:
     unread: int = 0
     at_least: bool = False
     warnings: int = 0
+    aged: int = 0
     amounts: dict[str, Decimal] = field(default_factory=dict)
 
     def add(self, other: _Total) -> None:
@@ -119,6 +123,7 @@ class _Total:
         self.unread += other.unread
         self.at_least |= other.at_least
         self.warnings += other.warnings
+        self.aged += other.aged
         for currency, amount in other.amounts.items():
             self.amounts[currency] = self.amounts.get(currency, Decimal(0)) + amount
 
@@ -130,24 +135,30 @@ class GroupTally:
     period, so it is in no sum.
     """
 
-    __slots__ = ("_hidden", "_none_left", "_pairs", "_totals")
+    __slots__ = ("_aged_pairs", "_hidden", "_none_left", "_pairs", "_totals")
 
     def __init__(self) -> None:
         self._none_left: set[_SumKey] = set()  # sums with a member of which nothing is left
         self._totals: dict[_SumKey, _Total] = {}
         self._pairs: dict[tuple[str, str | None], Blocker] = {}
+        self._aged_pairs: set[str] = set()
         self._hidden = 0  # blockers whose counterparties the reader may not see: nothing tells them apart
 
-    def add_blockers(self, none_left: frozenset[_SumKey], work: Iterable[tuple[_SumKey, Blocker]]) -> None:
+    def add_blockers(
+        self, none_left: frozenset[_SumKey], work: Iterable[tuple[_SumKey, Blocker, bool]]
+    ) -> None:
         """Add the blockers of one entity, as `divided` gives them."""
         self._none_left |= none_left
-        for key, blocker in work:
+        for key, blocker, fresh in work:
             if blocker.kind is BlockerKind.INTERCOMPANY_IMBALANCE:
                 self._add_pair(blocker)
+                if not fresh:
+                    self._aged_pairs.add(blocker.part)
                 continue
             total = self._totals.get(key)
             if total is None:
                 total = self._totals[key] = _Total()
+            total.aged += not fresh
             if blocker.count is None:
                 total.unread += 1
                 continue
@@ -162,6 +173,7 @@ class GroupTally:
         self._none_left |= other._none_left
         for key, total in other._totals.items():
             self._totals.setdefault(key, _Total()).add(total)
+        self._aged_pairs |= other._aged_pairs
         for blocker in other._pairs.values():
             self._add_pair(blocker)
         self._hidden += max(0, other._hidden - 1)  # one of them was among the pairs
@@ -182,7 +194,9 @@ class GroupTally:
         units: defaultdict[CountedUnit, list[Blocker]] = defaultdict(list)
         for blocker in self._pairs.values():
             units[blocker.unit].append(blocker)
-        sums += [_sum_of_pairs(unit, found, hidden=self._hidden > 1) for unit, found in units.items()]
+        for unit, found in units.items():
+            total = _sum_of_pairs(unit, found, hidden=self._hidden > 1)
+            sums.append(replace(total, aged=len(self._aged_pairs)))
         return sorted(sums, key=lambda each: (board_rank(each.kind), each.part, each.unit))
 
     def _sum(self, key: _SumKey, total: _Total) -> BlockerSum:
@@ -197,16 +211,18 @@ class GroupTally:
             not_readable=total.unread,
             warnings=total.warnings,
             amounts=tuple(sorted(total.amounts.items())),
+            aged=total.aged,
         )
 
 
-def divided(blockers: Iterable[Blocker]) -> DividedBlockers:
+def divided(blockers: Iterable[tuple[Blocker, bool]]) -> DividedBlockers:
     """The blockers of one entity for a `GroupTally`: the keys of which nothing is left, and those that add something.
 
-    Most kinds of most entities have nothing left, and adding them up one by one would cost most of a board.
+    Each comes with whether it was read again in time. Most kinds of most entities have nothing left, and adding
+    them up one by one would cost most of a board.
     """
     none_left, work = set[_SumKey](), []
-    for blocker in blockers:
+    for blocker, fresh in blockers:
         if not blocker.applies or blocker.undated:
             continue
         key = f"{blocker.kind.value} {blocker.part} {blocker.unit.value}"
@@ -214,7 +230,7 @@ def divided(blockers: Iterable[Blocker]) -> DividedBlockers:
         if blocker.count == 0 and not blocker.at_least and not pair:
             none_left.add(key)
         else:
-            work.append((key, blocker))
+            work.append((key, blocker, fresh))
     return frozenset(none_left), tuple(work)
 
 
@@ -224,7 +240,7 @@ def group_sums(blockers: Iterable[Blocker]) -> list[BlockerSum]:
     Undated work is not of the period, so it is not in its sum.
     """
     tally = GroupTally()
-    tally.add_blockers(*divided(blockers))
+    tally.add_blockers(*divided((blocker, True) for blocker in blockers))
     return tally.sums()
 
 

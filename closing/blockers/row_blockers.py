@@ -111,7 +111,8 @@ class RowBlockers:
     @cached_property
     def summed(self) -> DividedBlockers:
         """The blockers that the roll-up of a group adds up: those of the board, and those that are clear."""
-        return divided(blocker for blocker in self.judged if not blocker.entity_page_only)
+        shown = (dated for dated in self.blockers if not dated.blocker.entity_page_only)
+        return divided((dated.blocker, dated.fresh) for dated in shown)
 
 
 def _content(value: RowBlockers) -> Hashable:

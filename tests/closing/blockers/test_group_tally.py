@@ -21,10 +21,10 @@ def imbalance(part: str, count: int | None = 1, currency: str = "EUR") -> Blocke
     return judged(fact(K.INTERCOMPANY_IMBALANCE, count, part=part, currency=currency, **fields))
 
 
-def tally(*entities: list[Blocker]) -> GroupTally:
+def tally(*entities: list[Blocker], fresh: bool = True) -> GroupTally:
     added = GroupTally()
     for blockers in entities:
-        added.add_blockers(*divided(blockers))
+        added.add_blockers(*divided((blocker, fresh) for blocker in blockers))
     return added
 
 
@@ -98,4 +98,14 @@ def test_the_words_of_a_heading() -> None:
         "none seen, not readable for 1 entity: inventory periods",
         "none seen: late invoices",
         "not readable for 1 entity: bank reconciliations",
+    ]
+
+
+def test_a_sum_says_how_many_of_its_members_are_as_last_read() -> None:
+    lines, pair = judged(fact(K.UNPOSTED_JOURNALS, 61)), imbalance("EUDTC/UKRT")
+    above = tally([lines, pair], [pair], fresh=False)
+    above.add(tally([lines, pair]))
+    assert [each.in_full for each in sums_in_the_way(above.sums())] == [
+        "122 lines not posted; as last read for 1 entity",
+        "1 intercompany counterparty out of step: 640.00 EUR; as last read for 1 counterparty",
     ]
