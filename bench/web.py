@@ -100,12 +100,18 @@ class Browser:
     def get(self, path: str, expect: int = 200, **headers: str) -> bytes:
         """The body of an answer; raises RuntimeError when the status is another than expected."""
         told = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._connection.request("GET", path, headers={"Cookie": self._cookie, **told})
-        self.last = self._connection.getresponse()
+        try:
+            self.last = self._answer(path, told)
+        except http.client.RemoteDisconnected:  # idle while another contender had its turn
+            self.last = self._answer(path, told)
         body = self.last.read()
         if self.last.status != expect:
             raise RuntimeError(f"GET {path} gave {self.last.status}, not {expect}: {body[:300]!r}")
         return body
+
+    def _answer(self, path: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        self._connection.request("GET", path, headers={"Cookie": self._cookie, **headers})
+        return self._connection.getresponse()
 
     def close(self) -> None:
         self._connection.close()
