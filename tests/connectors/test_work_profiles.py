@@ -134,9 +134,7 @@ def test_what_a_profile_hides_is_words_on_each_row_and_in_no_total_zero(
     # Each fact that has no count stands on the board: none was lost on the way, none became a number.
     stored = BlockerReading.objects.filter(superseded_at=None, count=None, period__reporting_month=MAY)
     for code, of_kind, part in stored.values_list("entity__code", "kind", "part"):
-        [found] = [one for one in blockers[code] if (one.kind.value, one.part) == (of_kind, part)][:1] or [
-            None
-        ]
+        found = next((one for one in blockers[code] if (one.kind.value, one.part) == (of_kind, part)), None)
         assert found is not None
         assert found.level is BlockerLevel.NOT_READABLE or not found.applies
     out = StringIO()
