@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from closing.blockers.blocker_kinds import BlockerKind
 from entities.models import Connection, LegalEntity, Person
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
@@ -15,6 +16,7 @@ from tests.worklist.position_reads import (
     record_read,
     without_foreign_currency,
 )
+from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.models import CloseTask
 
 
@@ -75,3 +77,12 @@ def four_erps(source: Connection) -> dict[str, Connection]:
     for code, erp in erps.items():
         LegalEntity.objects.filter(code=code).update(connection=erp)
     return erps
+
+
+@pytest.fixture
+def traders(source: Connection, anna: Person) -> Person:
+    """Two of the entities trade with each other; Anna owns the tasks of all."""
+    attempt = begin_work(source, "2026-06-02 08:00")
+    pair = fact("NLDT", BlockerKind.INTERCOMPANY_IMBALANCE, 0, attempt.started_at, part="NLDT/UKRT")
+    record_facts(attempt, [pair])
+    return anna

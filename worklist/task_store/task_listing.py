@@ -120,7 +120,7 @@ _COUNTS_BY_TASK = """
 SELECT code, title, min(due_on), count(*) FILTER (WHERE finished AND status <> 'not_needed'),
        count(*) FILTER (WHERE status <> 'not_needed'), count(*) FILTER (WHERE status = 'not_needed'),
        count(*) FILTER (WHERE NOT finished AND due_until <= %(as_of)s),
-       count(*) FILTER (WHERE id IN (SELECT id FROM blocked))
+       count(*) FILTER (WHERE (id IN (SELECT id FROM blocked)) IS TRUE)
 FROM chosen GROUP BY code, title ORDER BY min(position), code, title
 """
 _CONDITIONS = {
@@ -219,7 +219,8 @@ def count_tasks(selection: TaskSelection, waiting: WaitingIds) -> list[TaskCount
 def count_by_task(selection: TaskSelection, waiting: WaitingIds) -> list[CountsOfTask]:
     """The newest rounds of a selection, counted by code and title, in the order of their templates."""
     values = {**_values(selection), **_dependencies(waiting)}
-    return [CountsOfTask(*row) for row in fetch_rows(_KNOWN + _BLOCKED + _SHOWN + _COUNTS_BY_TASK, values)]
+    statement = _KNOWN + _JUDGED + _BLOCKED + _SHOWN + _COUNTS_BY_TASK
+    return [CountsOfTask(*row) for row in fetch_rows(statement, values)]
 
 
 def listed_tasks(selection: TaskSelection, waiting: WaitingIds, which: str = "", *, limit: int) -> list[int]:

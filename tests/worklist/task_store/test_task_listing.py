@@ -14,13 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from closing.blockers.blocker_kinds import BlockerKind
 from closing.close_tasks.task_acts import TaskAct
 from closing.close_tasks.task_progress import is_due_today, is_overdue, progress_of
-from entities.models import Connection, LegalEntity, Person
+from entities.models import LegalEntity, Person
 from tests.builders import MAY, utc
 from tests.worklist.close_task_builders import person, task_of
-from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.models import CloseTask
 from worklist.task_store.past_tasks import tasks_as_known
 from worklist.task_store.task_acts_store import act_on_task
@@ -28,6 +26,7 @@ from worklist.task_store.task_index import close_groups, index_of, tasks_of_mont
 from worklist.task_store.task_listing import (
     WHICH,
     TaskSelection,
+    count_by_task,
     count_tasks,
     listed_tasks,
     task_choices,
@@ -83,15 +82,6 @@ def by_sql(selection: TaskSelection) -> dict[str, list[int]]:
     return {word: listed_tasks(selection, close_groups().ids, word, limit=10_000) for word in ("", *WHICH)}
 
 
-@pytest.fixture
-def traders(source: Connection, anna: Person) -> Person:
-    """Two of the entities trade with each other; Anna owns the tasks of all."""
-    attempt = begin_work(source, "2026-06-02 08:00")
-    pair = fact("NLDT", BlockerKind.INTERCOMPANY_IMBALANCE, 0, attempt.started_at, part="NLDT/UKRT")
-    record_facts(attempt, [pair])
-    return anna
-
-
 def assert_same(traders: Person, seed: int, days: int) -> None:
     at = NOON + timedelta(days=days)
     shuffle(seed)
@@ -102,6 +92,10 @@ def assert_same(traders: Person, seed: int, days: int) -> None:
         counts = count_tasks(selection, close_groups().ids)
         for word in WHICH:
             assert sum(getattr(each, word) for each in counts) == len(expected[word])
+        by_task = count_by_task(selection, close_groups().ids)
+        for word in ("overdue", "blocked"):
+            assert sum(getattr(each, word) for each in by_task) == len(expected[word])
+        assert sum(each.total + each.not_needed for each in by_task) == len(expected[""])
         assert sum(each.total + each.not_needed for each in counts) == len(expected[""])
 
 
