@@ -46,6 +46,7 @@ REASON_WORDS: dict[str, str] = {
     LineReason.READ_AGAIN: "read again meanwhile",
     MessageReason.TROUBLE_OVER: "over before it was sent",
     LineReason.RECIPIENT_UNSUBSCRIBED: "switched off by the recipient",
+    MessageReason.NO_TASK_DUE: "no task was due any more",
     MessageReason.LINES_MOVED: "included in another message",
 }
 

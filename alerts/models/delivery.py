@@ -44,6 +44,7 @@ class MessageReason(StrEnum):
 
     TROUBLE_OVER = "over before it was told"
     LINES_MOVED = "what it held is told in another message"
+    NO_TASK_DUE = "no task waits for its recipient any more"
     AWAITS_READING = "waits for a reading: we have just come back, and the last one is stale"
     NO_ADDRESS = "its recipient has no mail address"
     SENDERS_DIED = "6 senders in a row ended while they worked on it"

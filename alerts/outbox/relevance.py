@@ -213,7 +213,9 @@ def something_left(message: OutgoingMessage) -> Stop | None:
     if message.delivery.trouble is not None or message.lines.items or message.tasks is not None:
         return None
     reasons = set(message.lines.left_out.values())
-    return Cancel("; ".join(sorted(reasons)) or MessageReason.LINES_MOVED)
+    digest = message.delivery.rhythm == Cadence.DAILY
+    nothing = MessageReason.NO_TASK_DUE if digest else MessageReason.LINES_MOVED
+    return Cancel("; ".join(sorted(reasons)) or nothing)
 
 
 def read_since_restart(message: OutgoingMessage) -> Stop | None:

@@ -185,6 +185,9 @@ def _upcoming_digests(
             sentences.append(
                 f"The next {name} digest comes {_when(message.due_at, board_request)}; {notices} in it."
             )
+        elif message is not None and cadence is Cadence.DAILY:
+            when = _when(message.due_at, board_request)
+            sentences.append(f"The next daily digest comes {when}; your due tasks are in it.")
         elif cadence in cadences:
             when = _when(next_send_at(cadence, hours, board_request.now), board_request)
             sentences.append(f"The next {name} digest comes {when}; nothing waits in it yet.")

@@ -26,12 +26,13 @@ from worklist.task_store.generate_tasks import members_of_adoptions
 from worklist.task_store.role_holders import TaskRoleHolders, give_task_role, role_holders
 
 _WRITE_THE_ROLE = "Write the role, as the templates name it, in at most 80 letters."
+_NOBODY = "nobody"
 _MOST_NAMED = 8  # entities without a holder, by name
 _WORKING = (Role.FINANCE, Role.ADMINISTRATOR, Role.OWNER)
 
 
 class TaskRoleForm(forms.Form):
-    """A role, where it counts ("group:CODE" or "entity:CODE"), and the person by mail address; blank: nobody."""
+    """A role, where it counts ("group:CODE" or "entity:CODE"), and the person by mail address, or "nobody"."""
 
     role = LineField(
         max_length=80,
@@ -39,7 +40,7 @@ class TaskRoleForm(forms.Form):
     )
     where = forms.ChoiceField(error_messages=one_message("Choose a group or an entity that you administer."))
     person = forms.ChoiceField(
-        required=False, error_messages=one_message("Choose somebody who works on the group.")
+        error_messages=one_message("Choose somebody who works on the group, or nobody.")
     )
 
 
@@ -75,7 +76,7 @@ def task_roles(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     people = workers(own_groups, own_entities) if places else []
     form = TaskRoleForm(posted(request), initial=_initial(request))
     form.fields["where"].choices = [(key, place.name) for key, place in places.items()]  # type: ignore[attr-defined]
-    form.fields["person"].choices = [("", "Nobody"), *people]  # type: ignore[attr-defined]
+    form.fields["person"].choices = [("", "Choose"), *people, (_NOBODY, "Nobody")]  # type: ignore[attr-defined]
     if form.is_bound and form.is_valid():
         with bind_errors(form):
             return _given(request, board_request, form, places)
@@ -100,7 +101,7 @@ def _given(
 ) -> HttpResponse:
     where, role = places[form.cleaned_data["where"]], form.cleaned_data["role"]
     email = form.cleaned_data["person"]
-    person = Person.objects.get(email=email) if email else None
+    person = Person.objects.get(email=email) if email != _NOBODY else None
     changed = give_task_role(where, role, person, board_request.now, by=board_request.person)
     name = (person.name or person.email) if person is not None else "nobody"
     if changed:

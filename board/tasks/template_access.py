@@ -50,7 +50,7 @@ TemplateView = Callable[..., HttpResponse]
 
 def template_place(person: Person, code: str, kind: str) -> TemplatePlace | None:
     """The template of an address; None for a group that the person does not see, or that has no close tasks."""
-    if kind not in set(TemplateKind):
+    if kind not in set(TemplateKind) or "\0" in code:  # the database takes no such text
         return None
     seen = groups_with_role(person, Q())
     adoption = TaskAdoption.objects.select_related("group", "calendar").filter(

@@ -81,7 +81,8 @@ def test_a_task_done_meanwhile_is_not_in_the_mail_and_an_empty_one_is_not_sent(a
     mails = sent()
     assert set(mails) == {"Anna"}
     assert mails["Anna"].subject == "Daily digest: 4 tasks due today"
-    assert Delivery.objects.get(recipient__name="Rita Reviewer").state == "cancelled"
+    cancelled = Delivery.objects.get(recipient__name="Rita Reviewer")
+    assert (cancelled.state, cancelled.words) == ("cancelled", "no task waits for its recipient any more")
 
 
 def test_during_an_absence_the_deputy_gets_the_tasks_and_no_review_of_their_own_work(anna: Person) -> None:

@@ -162,6 +162,12 @@ def lines_moved(outbox: Outbox) -> None:
     DeliveryLine.objects.all().delete()
 
 
+def no_task_due(outbox: Outbox) -> None:
+    """A digest waits for tasks, and the last of them is done."""
+    lines_moved(outbox)
+    Delivery.objects.update(rhythm=Cadence.DAILY.value)
+
+
 def awaits_reading(outbox: Outbox) -> None:
     outbox.message()
     outbox.age_readings()
@@ -248,6 +254,7 @@ CASES: dict[Enum, tuple[Callable[[Outbox], object], str]] = {
     LineReason.RECIPIENT_UNSUBSCRIBED: (recipient_unsubscribed, CANCELLED),
     MessageReason.TROUBLE_OVER: (trouble_over, CANCELLED),
     MessageReason.LINES_MOVED: (lines_moved, CANCELLED),
+    MessageReason.NO_TASK_DUE: (no_task_due, CANCELLED),
     MessageReason.AWAITS_READING: (awaits_reading, WAITING),
     MessageReason.NO_ADDRESS: (no_address, FAILED),
     MessageReason.SENDERS_DIED: (senders_died, FAILED),

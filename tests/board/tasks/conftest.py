@@ -90,3 +90,9 @@ def done_late(anna: Person) -> CloseTask:
     act_on_task(olaf, uid, TaskAct.DO, NOON - timedelta(minutes=20))
     comment_on_task(olaf, uid, "all of them", NOON - timedelta(minutes=10))
     return task_of("rec")
+
+
+@pytest.fixture
+def boss_client(source: Connection, noon: datetime) -> Client:
+    """The browser of Ada, who administers the whole group, which has no close tasks."""
+    return signed_in(person("Ada Admin", role="administrator"))

@@ -51,7 +51,7 @@ def test_roles_that_nobody_has_come_first(admin_client: Client) -> None:
     _, html = give(admin_client, gone, "entity:NLDT", "rita@meridian.example")
     assert "was Rita Reviewer already." in html
     TaskRoleHolder.objects.filter(entity__code="NLDT").update(set_at="2026-06-03T11:00:00Z")
-    _, html = give(admin_client, gone, "entity:NLDT", "")
+    _, html = give(admin_client, gone, "entity:NLDT", "nobody")
     assert f"{gone} of EU DTC BV is nobody now." in html
 
 
@@ -61,7 +61,8 @@ def test_roles_that_nobody_has_come_first(admin_client: Client) -> None:
         ("", "group:MERIDIAN", "anna@meridian.example", "Write the role, as the templates name it"),
         ("x" * 81, "group:MERIDIAN", "anna@meridian.example", "Write the role, as the templates name it"),
         ("Treasurer", "group:NOWHERE", "anna@meridian.example", "Choose a group or an entity that you administer."),
-        ("Treasurer", "group:MERIDIAN", "nobody@x.example", "Choose somebody who works on the group."),
+        ("Treasurer", "group:MERIDIAN", "nobody@x.example", "Choose somebody who works on the group, or nobody."),
+        ("Treasurer", "group:MERIDIAN", "", "Choose somebody who works on the group, or nobody."),
     ],
 )  # fmt: skip
 def test_a_role_that_cannot_be_given_says_why(
