@@ -20,13 +20,13 @@ from closing.judging.states import PeriodState
 
 _REMEDIES = {
     Doubt.REFUSED: "Give the account that Closeboard reads with a role that may read this.",
-    Doubt.NOT_PUBLISHED: "Publish the data set in the ERP, or bring the work with a spreadsheet.",
-    Doubt.NOT_SHOWN: "It cannot be read: look in the ERP, or bring the work with a spreadsheet.",
+    Doubt.NOT_PUBLISHED: "Publish the data set in the ERP, or send the work by file.",
+    Doubt.NOT_SHOWN: "It cannot be read: look in the ERP, or send the work by file.",
     Doubt.NO_ROWS: "Build the balances in the ERP; the next reading shows them.",
     Doubt.NOT_UNDERSTOOD: "Update Closeboard: a newer version has stored this.",
-    Doubt.NO_POSITION: "Have the balances of the other side read, or bring them with a spreadsheet.",
+    Doubt.NO_POSITION: "Have the balances of the other side read, or send them by file.",
 }
-_DEFAULT_REMEDY = "Look in the ERP, or bring the work with a spreadsheet."
+_DEFAULT_REMEDY = "Look in the ERP, or send the work by file."
 _LEVELS = {
     BlockerLevel.WARNING: "Warning",
     BlockerLevel.NOTE: "Note",

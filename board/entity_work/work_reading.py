@@ -89,7 +89,7 @@ def _why_nothing(
     assert connection is not None  # the caller has looked
     name = f"{connection.kind_label} “{connection.name}”"
     if not readable:
-        return f"{connection.kind_label} shows none. Bring it with a spreadsheet."
+        return f"{connection.kind_label} shows none. Send it by file."
     if connection.paused:
         return f"the connection {name} is paused. Resume it in the group file."
     if newest is None:
