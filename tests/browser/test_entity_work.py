@@ -19,6 +19,7 @@ from tests.browser.browser_user import (
 from tests.db_builders import save_person
 from tests.worklist.opened_scenario import opened_at_noon
 
+pytestmark = pytest.mark.timeout(300)  # axe on a long page, four times
 PAGE = "/entities/NLDT/"
 
 
@@ -26,7 +27,6 @@ def administrator() -> None:
     save_person("adam.noor@meridian.test", "Adam Noor", role=Membership.Role.ADMINISTRATOR)
 
 
-@pytest.mark.timeout(300)  # axe on a long page, four times
 @every_look
 def test_each_number_opens_to_its_items(
     new_reader: NewBrowserUser, clock_at: ClockAt, reading: Database
