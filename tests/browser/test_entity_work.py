@@ -106,4 +106,5 @@ def test_items_are_carried_on_purpose_ended_and_given_back(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".messages")).to_contain_text("That is undone.")
     expect(page.locator("#work-2 summary")).to_contain_text("2 vendor invoices not posted")
-    reader.assert_accessible(contrast=False)
+    if javascript:  # axe waits for timers, which do not run without scripts
+        reader.assert_accessible(contrast=False)
