@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from closing.blockers.blocker_kinds import KINDS, BlockerKind
+from closing.blockers.blocker_kinds import KINDS
 from closing.blockers.work_cells import NOT_READABLE
-from closing.blockers.work_rows import AmountBasis
+from closing.blockers.work_rows import FILE_KINDS, AmountBasis
 from closing.blockers.work_sheets import POSITIONS_SHEET, RATES_SHEET, RUNS_SHEET, WORK_SHEET
 from closing.calendar.instants import zone_named
 from entities.access import administered_groups, writable_entities
@@ -39,9 +39,8 @@ def _moment(at: datetime | None, entity: LegalEntity) -> str | None:
 def _work(entities: dict[int, LegalEntity]) -> list[ExportedRow]:
     readings = list(
         BlockerReading.objects.filter(
-            entity__in=entities, attempt=None, superseded_at=None, period__isnull=False
+            entity__in=entities, kind__in=FILE_KINDS, attempt=None, superseded_at=None, period__isnull=False
         )
-        .exclude(kind__in=[BlockerKind.INVENTORY_NOT_CLOSED, BlockerKind.INTERCOMPANY_IMBALANCE])
         .select_related("period")
         .order_by("entity__code", "period__last_day", "kind", "part")
     )
