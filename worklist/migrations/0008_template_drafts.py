@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("entities", "0005_kinds_of_erp"),
-        ("worklist", "0009_task_support_events"),
+        ("worklist", "0007_task_support_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -23,7 +23,7 @@ DROP TRIGGER task_support_event_stays ON worklist_tasksupportevent;
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("worklist", "0007_carried_by_both"),
+        ("worklist", "0006_inventory_runs"),
     ]
     operations = [
         migrations.CreateModel(

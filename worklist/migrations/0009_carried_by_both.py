@@ -26,5 +26,5 @@ def _replaced(event: str, whom: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("worklist", "0010_template_drafts")]
+    dependencies = [("worklist", "0008_template_drafts")]
     operations = [migrations.RunSQL(_replaced(event, BOTH), _replaced(event, OWN)) for event in TABLES]
