@@ -39,13 +39,14 @@ ORDERS = {
     "state": "State",
     "read": "Last read",
 }
-# What may be in the way of a close. Reversed accruals never are, they are a signal on the page of an entity.
+# What may be in the way of a close. Reversed accruals never are, they are a signal on the page of an entity; what a
+# newer version stored is not readable.
 BLOCKED_FILTERS = {
     ANYTHING: "Anything",
     **{
         kind.value: shown_as(kind).capitalize()
         for kind in sorted(BlockerKind, key=board_rank)
-        if kind is not BlockerKind.ACCRUAL_REVERSALS
+        if kind not in (BlockerKind.ACCRUAL_REVERSALS, BlockerKind.NOT_UNDERSTOOD)
     },
     NOT_READABLE: "Not readable in full",
 }

@@ -201,7 +201,8 @@ class GroupTally:
 
     def _sum(self, key: _SumKey, total: _Total) -> BlockerSum:
         readable = total.readable > 0 or key in self._none_left
-        kind, part, unit = key.split(" ")
+        kind, _, part_and_unit = key.partition(" ")
+        part, _, unit = part_and_unit.rpartition(" ")  # a part that is not understood may have blanks
         return BlockerSum(
             BlockerKind(kind),
             part,

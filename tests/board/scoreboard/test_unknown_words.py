@@ -50,23 +50,29 @@ def texts(client: Client) -> dict[str, str]:
             "payroll_runs",
             {},
             {"unit": "lines"},
-            "payroll runs not readable",
+            "not readable in full: recurring journals, payroll runs",
             "what is stored of payroll runs is not understood by this Closeboard",
         ),
-        ("unposted_journals", {}, {"unit": "parcels"}, "unposted journal lines not readable", LINES),
+        ("unposted_journals", {}, {"unit": "parcels"}, "not readable in full: unposted journal lines", LINES),
         (
             "unposted_journals",
             {"count": 1},
             {"unit": "lines", "doubt": "eclipse"},
-            "unposted journal lines not readable",
+            "not readable in full: unposted journal lines",
             LINES,
         ),
-        ("unposted_journals", {}, {"unit": "lines", "items": "none"}, "lines not readable", LINES),
+        (
+            "unposted_journals",
+            {},
+            {"unit": "lines", "items": "none"},
+            "not readable in full: unposted journal lines",
+            LINES,
+        ),
         (
             "unposted_documents",
             {"part": "lease_invoices"},
             {"unit": "documents"},
-            "unposted documents: lease invoices not readable",
+            "not readable in full: recurring journals, unposted documents: lease invoices",
             "what is stored of unposted documents: lease invoices is not understood by this Closeboard",
         ),
     ],
@@ -101,7 +107,7 @@ def test_an_unknown_word_of_a_policy_makes_its_kind_not_readable(rosa: Client) -
     for named in ("unposted journal lines", "inventory periods"):
         assert f"the policy for {named} is not understood by this Closeboard" in found["/"]
     assert "61 lines" not in found["/"]
-    assert "unposted journal lines not readable" in found["/export/board.csv"]
+    assert "not readable in full: unposted journal lines" in found["/export/board.csv"]
     nearer = {"tracking": {"unposted_journals": "yes"}}
     entity = LegalEntity.objects.get(code="NLDT")
     BlockerPolicyVersion.objects.create(entity=entity, body=nearer, set_at=LATER)

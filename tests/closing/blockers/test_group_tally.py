@@ -109,3 +109,11 @@ def test_a_sum_says_how_many_of_its_members_are_as_last_read() -> None:
         "122 lines not posted; as last read for 1 entity",
         "1 intercompany counterparty out of step: 640.00 EUR; as last read for 1 counterparty",
     ]
+
+
+def test_work_that_a_newer_version_stored_keeps_its_name_in_a_sum() -> None:
+    newer = fact(K.NOT_UNDERSTOOD, None, part="payroll runs: weekly", doubt=Doubt.NOT_UNDERSTOOD)
+    sums = tally([judged(newer)], [judged(newer)]).sums()
+    assert [phrase for phrase, _ in unsure_sums(sums)] == [
+        "not readable for 2 entities: payroll runs: weekly"
+    ]
