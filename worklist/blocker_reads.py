@@ -17,7 +17,6 @@ from closing.blockers.row_blockers import BlockerInputs, DatedFact, RowBlockers
 from closing.blockers.work_cadence import CLOSING_INTERVAL, QUIET_INTERVAL
 from closing.calendar.days import ONE_DAY
 from closing.calendar.instants import local_date, start_of_day, zone_named
-from closing.close_tasks.erp_checks import ErpCheck
 from closing.close_tasks.template_cells import stored_check
 from closing.facts.base import FACT_KINDS
 from entities.models import ancestor_paths
@@ -26,6 +25,7 @@ from periods.snapshot.annotations import Loaded
 from worklist.recording.fact_rows import fact_from_fields
 from worklist.weighing_policies import combined_policy, profile_of
 
+_INTERVALS = (CLOSING_INTERVAL, QUIET_INTERVAL)
 # A deadline without its near day: two weekdays before it.
 _NEAR_ON = """
     SELECT coalesce(d.near_on, d.due_on - CASE extract(isodow FROM d.due_on) WHEN 1 THEN 4 WHEN 2 THEN 4 WHEN 7 THEN 3
@@ -151,17 +151,35 @@ class _Record(NamedTuple):
 
 
 class _DueTask(NamedTuple):
-    """The due date, zone and ERP check of a task; `partner` is the counterparty whose task it is."""
+    """The due date, zone and ERP check (a cell) of a task; `partner` is the counterparty whose task it is."""
 
     on: date
     zone: str
-    check: ErpCheck
+    check: str
     partner: int | None
 
-    def covers(self, dated: DatedFact) -> bool:
-        """Whether its check names the kind and part of a fact of its period."""
-        of_partner = self.partner is None or self.partner == dated.partner
-        return of_partner and self.check.names(dated.fact.kind.value, dated.fact.part)
+
+class _Days:
+    """The days of one moment in the zones of thousands of tasks, each found once."""
+
+    def __init__(self, as_of: datetime) -> None:
+        self.as_of = as_of
+        self._today: dict[str, date] = {}
+        self._starts: dict[tuple[date, str], datetime] = {}
+
+    def today(self, zone: str) -> date:
+        """The local day of the moment."""
+        found = self._today.get(zone)
+        if found is None:
+            found = self._today[zone] = local_date(self.as_of, zone_named(zone))
+        return found
+
+    def start(self, day: date, zone: str) -> datetime:
+        """The moment at which a local day begins."""
+        found = self._starts.get((day, zone))
+        if found is None:
+            found = self._starts[day, zone] = start_of_day(day, zone_named(zone))
+        return found
 
 
 @dataclass(slots=True)
@@ -210,7 +228,7 @@ class _Read:
                 key = record.a, record.b, record.c or None
                 self.marks[record.owner].append((*key, mark))
             case "due" if record.day is not None:
-                task = _DueTask(record.day, record.b, stored_check(record.a), record.o)
+                task = _DueTask(record.day, record.b, record.a, record.o)
                 self.due[record.owner].append(task)
             case "entity":
                 self.entities[record.owner] = record
@@ -240,6 +258,7 @@ def read_blockers(
         for row in cursor.fetchall():
             read.add(_Record._make(row))
     names = {record.a: record.b for record in read.entities.values()}
+    days = _Days(as_of)
     values: dict[int, RowBlockers] = {}
     until: dict[int, datetime] = {}
     for period, facts in read.facts.items():
@@ -255,34 +274,36 @@ def read_blockers(
             source=FACT_KINDS[kind].label if kind in FACT_KINDS else kind or "The source",
             near_on=read.near.get(period),
             marks=tuple(read.marks.get(period, ())),
-            due=_due(facts, read.due.get(period, []), as_of),
+            due=_due(facts, read.due.get(period, []), days),
             names=names,
         )
         values[period] = RowBlockers(inputs)
-        until[period] = _until(facts, zone, as_of, read.due.get(period, []))
+        until[period] = _until(facts, zone, read.due.get(period, []), days)
     return Loaded(values, until)
 
 
-def _due(
-    facts: list[DatedFact], tasks: list[_DueTask], as_of: datetime
-) -> frozenset[tuple[BlockerKind, str]]:
+def _due(facts: list[DatedFact], tasks: list[_DueTask], days: _Days) -> frozenset[tuple[BlockerKind, str]]:
     """The kinds and parts of facts whose check's task is due today or past due, of counterparties for either."""
-    due = [task for task in tasks if local_date(as_of, zone_named(task.zone)) >= task.on]
+    named: dict[int | None, set[str]] = defaultdict(set)
+    for task in tasks:
+        if days.today(task.zone) >= task.on:
+            named[task.partner].add(task.check)
+    if not named:
+        return frozenset()
+    checks = {partner: [stored_check(cell) for cell in cells] for partner, cells in named.items()}
     return frozenset(
         (dated.fact.kind, dated.fact.part)
         for dated in facts
-        if due and any(task.covers(dated) for task in due)
+        for partner in ((None,) if dated.partner is None else (None, dated.partner))
+        if any(check.names(dated.fact.kind.value, dated.fact.part) for check in checks.get(partner, ()))
     )
 
 
-def _until(facts: list[DatedFact], zone: str, as_of: datetime, tasks: list[_DueTask]) -> datetime:
+def _until(facts: list[DatedFact], zone: str, tasks: list[_DueTask], days: _Days) -> datetime:
     """The next local midnight, the day of a task, or the moment at which a fact is too old, by either cadence."""
-    tz = zone_named(zone)
-    moments = [start_of_day(local_date(as_of, tz) + ONE_DAY, tz)]
-    moments += [start_of_day(task.on, zone_named(task.zone)) for task in tasks]
+    as_of = days.as_of
+    moments = {days.start(days.today(zone) + ONE_DAY, zone)}
+    moments.update(days.start(task.on, task.zone) for task in tasks)
     for dated in facts:
-        moments += [
-            fresh_until(dated.fact, dated.read_at, 2 * interval)
-            for interval in (CLOSING_INTERVAL, QUIET_INTERVAL)
-        ]
+        moments.update(fresh_until(dated.fact, dated.read_at, 2 * interval) for interval in _INTERVALS)
     return min(moment for moment in moments if moment > as_of).astimezone(UTC)
