@@ -49,7 +49,8 @@ from worklist.task_store.task_listing import (
 from worklist.task_store.task_people import reviewer_of
 from worklist.task_store.task_rows import record_of
 
-MOST_LINES = 500  # tasks shown at once
+MOST_LINES = 200  # tasks of a group shown at once
+MOST_OWN = 500  # tasks of one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +152,13 @@ def my_tasks(request: HttpRequest, board_request: BoardRequest) -> HttpResponse:
             skipped = ["One of these tasks does not wait for you: tick them again."]
     screen = task_screen(request, board_request, "My tasks", reverse("my_tasks"))
     mine = _waiting(board_request)
-    month = _month(board_request, mine[:MOST_LINES], close_groups())
+    month = _month(board_request, mine[:MOST_OWN], close_groups())
     lines = _lines(month.tasks, month, board_request)
     context = {
         **screen,
         "headings": _under(lines, lambda line: line.title),
         "count": len(mine),
-        "omitted": max(0, len(mine) - MOST_LINES),
+        "omitted": max(0, len(mine) - MOST_OWN),
         "skipped": skipped,
         "action": path,
     }

@@ -99,11 +99,20 @@ def tasks_by_id(ids: Sequence[int]) -> list[CloseTask]:
 
 
 def tasks_with_awaited(tasks: Sequence[CloseTask], groups: CloseGroups) -> list[CloseTask]:
-    """These tasks in all their rounds, with all that they wait for, and no others; one query."""
+    """These tasks in all their rounds, with all that they wait for, and no others; two queries.
+
+    Tasks of one entity share its object, since there may be thousands.
+    """
     wanted = Q(pk__in=[])
     for month, of_month in _by_month(tasks).items():
         wanted |= Q(month=month) & _awaited(of_month, groups)
-    return list(CloseTask.objects.filter(wanted).select_related(*_OF_WHOM).order_by("position", "round"))
+    found = list(CloseTask.objects.filter(wanted).select_related("group").order_by("position", "round"))
+    entities = LegalEntity.objects.select_related("group").in_bulk(
+        {task.entity_id for task in found} - {None}
+    )
+    for task in found:
+        task.entity = entities.get(task.entity_id or 0)
+    return found
 
 
 def _awaited(tasks: Iterable[CloseTask], groups: CloseGroups) -> Q:
