@@ -7,6 +7,7 @@ import pytest
 from closing.blockers.blocker_kinds import BlockerKind
 from entities.models import Connection, LegalEntity, Person
 from tests.periods.recorded_reads import connect_four_entities, facts_of_all, read
+from tests.saved_once import saved_once
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person
 from tests.worklist.position_reads import (
     CURRENCIES,
@@ -20,12 +21,28 @@ from tests.worklist.work_reads import begin_work, fact, record_facts
 from worklist.models import CloseTask
 
 
-@pytest.fixture
-def source() -> Connection:
-    """The cast is open in May and due on Tuesday 9 June."""
+def _save_source() -> Connection:
     connected, _ = connect_four_entities()
     read(connected, "2026-06-01 07:00", facts_of_all())
     return connected
+
+
+def _save_tasks() -> Person:
+    _save_source()
+    adopt()
+    owner = person("Anna Owner")
+    give_roles(owner, person("Rita Reviewer"))
+    generate()
+    return owner
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest) -> Connection:
+    """The cast is open in May and due on Tuesday 9 June."""
+    if "anna" in request.fixturenames:  # saved with all that it has
+        request.getfixturevalue("anna")
+        return Connection.objects.get()
+    return saved_once(_save_source)
 
 
 @pytest.fixture
@@ -39,13 +56,9 @@ def central(source: Connection) -> Connection:
 
 
 @pytest.fixture
-def anna(source: Connection) -> Person:
+def anna() -> Person:
     """Anna owns all tasks of May, which Rita reviews."""
-    adopt()
-    owner = person("Anna Owner")
-    give_roles(owner, person("Rita Reviewer"))
-    generate()
-    return owner
+    return saved_once(_save_tasks)
 
 
 @pytest.fixture
