@@ -22,8 +22,8 @@ def rosa_since_silence(db: None, clock: SettableClock) -> Client:
 
 
 @pytest.fixture
-def rosa(db: None, clock: SettableClock) -> Client:
-    """Rosa Bell's browser, on the worked example with what is in the way of EU DTC BV."""
+def rosa_blocked(db: None, clock: SettableClock) -> Client:
+    """Rosa Bell is signed in to the worked example with what is in the way of EU DTC BV."""
     clock.at = saved_once(blocked_at_noon)
     return signed_in(Person.objects.get(email="rosa.bell@meridian.test"))
 

@@ -79,10 +79,10 @@ def texts(client: Client) -> dict[str, str]:
     ids=["kind", "unit", "doubt", "shape", "part"],
 )
 def test_a_fact_in_unknown_words_is_not_readable_and_fails_no_page(
-    rosa: Client, kind: str, columns: dict[str, Any], body: dict[str, Any], short: str, because: str
+    rosa_blocked: Client, kind: str, columns: dict[str, Any], body: dict[str, Any], short: str, because: str
 ) -> None:
     store(kind, body, **columns)
-    found = texts(rosa)
+    found = texts(rosa_blocked)
     assert because in found["/"]
     assert "0 lines" not in found["/"]
     for address in ("/past-deadline/", "/export/board.csv"):
@@ -95,7 +95,7 @@ def test_a_fact_in_unknown_words_is_not_readable_and_fails_no_page(
     assert (unread["level"], unread["count"]) == ("not_readable", None)
 
 
-def test_an_unknown_word_of_a_policy_makes_its_kind_not_readable(rosa: Client) -> None:
+def test_an_unknown_word_of_a_policy_makes_its_kind_not_readable(rosa_blocked: Client) -> None:
     body = {
         "tracking": {"unposted_journals": "on_request", "payroll_runs": "yes"},
         "inventory_close_needed": "at_year_end",
@@ -103,7 +103,7 @@ def test_an_unknown_word_of_a_policy_makes_its_kind_not_readable(rosa: Client) -
     }
     group = Group.objects.get(code="MERIDIAN")
     BlockerPolicyVersion.objects.create(group=group, body=body, set_at=LATER)
-    found = texts(rosa)
+    found = texts(rosa_blocked)
     for named in ("unposted journal lines", "inventory periods"):
         assert f"the policy for {named} is not understood by this Closeboard" in found["/"]
     assert "61 lines" not in found["/"]
@@ -111,11 +111,11 @@ def test_an_unknown_word_of_a_policy_makes_its_kind_not_readable(rosa: Client) -
     nearer = {"tracking": {"unposted_journals": "yes"}}
     entity = LegalEntity.objects.get(code="NLDT")
     BlockerPolicyVersion.objects.create(entity=entity, body=nearer, set_at=LATER)
-    assert "61 lines not posted" in html.unescape(rosa.get("/").content.decode())
+    assert "61 lines not posted" in html.unescape(rosa_blocked.get("/").content.decode())
 
 
 def test_unknown_words_of_profiles_marks_and_earlier_facts_fail_no_page_and_no_later_read(
-    rosa: Client,
+    rosa_blocked: Client,
 ) -> None:
     period = may_of("NLDT")
     person = Person.objects.get(email="rosa.bell@meridian.test")
@@ -135,7 +135,7 @@ def test_unknown_words_of_profiles_marks_and_earlier_facts_fail_no_page_and_no_l
     )
     store("unposted_journals", {"unit": "parcels"})
     store("payroll_runs", {"unit": "parcels"})
-    texts(rosa)
+    texts(rosa_blocked)
     source = LegalEntity.objects.get(code="NLDT").connection
     assert source is not None
     attempt = begin_work(source, LATER + timedelta(minutes=1))
