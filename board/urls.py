@@ -37,8 +37,12 @@ from board.reports.matrix_page import matrix_page
 from board.reports.overdue_page import past_deadline
 from board.scoreboard.views import scoreboard
 from board.scoreboard.wall import wall
+from board.task_templates.adoption_page import adopt
+from board.task_templates.template_editor import draft_restore, draft_task, template_draft
+from board.task_templates.template_import import template_import
+from board.task_templates.template_page import task_template, template_export
+from board.task_templates.templates_page import task_templates
 from board.tasks.absence_page import absence_end, task_absences
-from board.tasks.adoption_page import adopt
 from board.tasks.handover_page import task_handover
 from board.tasks.reopening_page import task_reopening
 from board.tasks.role_pages import task_roles
@@ -46,10 +50,6 @@ from board.tasks.support_page import restore_support, support_file, withdraw_sup
 from board.tasks.task_lists import entity_tasks, my_tasks, tasks
 from board.tasks.task_page import task
 from board.tasks.task_posts import task_act, task_comment, task_file, task_owner, task_support
-from board.tasks.template_editor import draft_restore, draft_task, template_draft
-from board.tasks.template_import import template_import
-from board.tasks.template_page import task_template, template_export
-from board.tasks.templates_page import task_templates
 from board.web import health
 from board.work_files.upload_page import work_template, work_template_csv, work_upload, work_upload_plan
 

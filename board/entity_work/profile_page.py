@@ -31,7 +31,7 @@ from worklist.recording.profiles import (
     undo_profile,
 )
 from worklist.task_store.generate_tasks import members_of_adoptions
-from worklist.task_store.templates_store import published_templates
+from worklist.template_store.templates_store import published_templates
 from worklist.weighing_policies import profile_of
 
 _NAMES = {"role": "role", **{feature.value: label for feature, label in FEATURE_LABELS.items()}}

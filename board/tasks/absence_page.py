@@ -92,6 +92,8 @@ def task_absences(request: HttpRequest, board_request: BoardRequest) -> HttpResp
     context = {
         **board_request.layout("tasks"),
         "month_key": f"{board_request.month:%Y-%m}",
+        "kept": f"month={board_request.month:%Y-%m}",
+        "here_is": "task_absences",
         "form": form,
         "lines": lines,
         "several": len(people) > 1,

@@ -84,6 +84,8 @@ def task_roles(request: HttpRequest, board_request: BoardRequest) -> HttpRespons
     context = {
         **board_request.layout("tasks"),
         "month_key": f"{board_request.month:%Y-%m}",
+        "kept": f"month={board_request.month:%Y-%m}",
+        "here_is": "task_roles",
         "form": form,
         "administers": bool(places),
         "cards": _cards(adoptions, entities, members, {group.path: group for group in groups}, holders),

@@ -51,7 +51,7 @@ class ProblemLine:
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewLine:
+class PlannedLine:
     """The effect of a row: where it stands, what it is about, before and after."""
 
     place: str
@@ -190,12 +190,12 @@ def _problems(problems: Sequence[CellProblem]) -> dict[str, object]:
     return {"problems": lines, "more_problems": max(0, len(problems) - _MOST_SHOWN)}
 
 
-def _preview(plan: ImportPlan) -> list[PreviewLine]:
+def _preview(plan: ImportPlan) -> list[PlannedLine]:
     return [_preview_line(line) for line in plan.lines[:_MOST_SHOWN]]
 
 
-def _preview_line(line: PlannedRow) -> PreviewLine:
-    return PreviewLine(
+def _preview_line(line: PlannedRow) -> PlannedLine:
+    return PlannedLine(
         f"{line.sheet}, row {line.line}" if line.line is not None else line.sheet,
         line.holder,
         line.subject,

@@ -23,8 +23,8 @@ from tests.worklist.blocked_scenario import blocked
 from tests.worklist.few_close_tasks import save_few_tasks
 from worklist.models import TaskTemplateDraft
 from worklist.task_store.role_holders import set_absence
-from worklist.task_store.template_drafts import draft_tasks, start_draft
-from worklist.task_store.templates_store import publish_templates, standard_templates
+from worklist.template_store.template_drafts import draft_tasks, start_draft
+from worklist.template_store.templates_store import publish_templates, standard_templates
 
 ADA = "ada.admin@meridian.test"
 MONTH = "/tasks/templates/MERIDIAN/month/"

@@ -12,7 +12,7 @@ from tests.guards.full_scenario import FULL_AT, FullScenario
 from tests.guards.url_cases import ADMINISTRATOR, FINANCE, OWNER, READERS, Arguments, Form, Look, few_tasks
 from worklist.models import TaskAbsence, TaskTemplateDraft
 from worklist.task_store.role_holders import set_absence
-from worklist.task_store.template_drafts import rename_draft, start_draft, withdraw_draft
+from worklist.template_store.template_drafts import rename_draft, start_draft, withdraw_draft
 
 OF_A_TEMPLATE = {"code": "MERIDIAN", "kind": "month"}
 OF_TEMPLATE: Arguments = OF_A_TEMPLATE

@@ -13,7 +13,7 @@ from worklist.models import CloseTask, TaskTemplate
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.role_holders import give_task_role
 from worklist.task_store.task_rows import record_of
-from worklist.task_store.templates_store import adopt_tasks
+from worklist.template_store.templates_store import adopt_tasks
 
 ADOPTED_AT = "2026-05-01 08:00"
 GENERATED_AT = "2026-06-01 07:30"

@@ -15,7 +15,7 @@ from entities.models import Group, Person, WorkCalendar
 from worklist.models import CloseTask, TaskSupport
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.role_holders import give_task_role
-from worklist.task_store.templates_store import adopt_tasks, standard_templates
+from worklist.template_store.templates_store import adopt_tasks, standard_templates
 
 CODES = ("rec", "lease", "flux", "hold", "cons")
 

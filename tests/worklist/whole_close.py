@@ -12,7 +12,7 @@ from tests.worklist.few_close_tasks import task_uid
 from worklist.models import CloseTask
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.role_holders import give_task_role
-from worklist.task_store.templates_store import adopt_tasks, standard_templates
+from worklist.template_store.templates_store import adopt_tasks, standard_templates
 
 PREPARER, REVIEWER, CONTROLLER = "Preparer", "Reviewer", "Group controller"
 # code: what it waits for, its owner's role, the role that signs it off

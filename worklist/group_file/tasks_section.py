@@ -24,7 +24,7 @@ from periods.group_file.shape import (
 )
 from worklist.models import TaskAdoption
 from worklist.task_store.missing_roles import missing_roles, missing_roles_phrases
-from worklist.task_store.templates_store import (
+from worklist.template_store.templates_store import (
     AdoptionChoices,
     TemplatesRefused,
     adopt_tasks,

@@ -32,7 +32,7 @@ from worklist.models import CloseTask, TaskAdoption
 from worklist.task_store.closing_entities import closing_entities
 from worklist.task_store.role_holders import TaskRoleHolders, role_holders
 from worklist.task_store.task_rows import new_task
-from worklist.task_store.templates_store import PublishedSet, published_templates
+from worklist.template_store.templates_store import PublishedSet, published_templates
 
 _LOOK_BACK = timedelta(days=31)  # a close that ended longer ago is over: adoption makes no tasks for it
 _LOOK_AHEAD = timedelta(days=45)  # more than 10 working days, with a long holiday

@@ -10,7 +10,7 @@ from entities.models import LegalEntity
 from worklist.models import TaskAdoption, TaskRoleHolder
 from worklist.task_store.generate_tasks import members_of_adoptions
 from worklist.task_store.role_holders import role_holders
-from worklist.task_store.templates_store import published_templates, standard_templates
+from worklist.template_store.templates_store import published_templates, standard_templates
 
 _NAMED = 4  # entities that a sentence names
 

@@ -27,7 +27,7 @@ from tests.hypothesis_profiles import examples
 from tests.periods.model_builders import top_group
 from tests.worklist.close_task_builders import person
 from worklist.models import TaskTemplate, TaskTemplateDraft
-from worklist.task_store.template_drafts import draft_tasks, tasks_of_text
+from worklist.template_store.template_drafts import draft_tasks, tasks_of_text
 
 pytestmark = pytest.mark.django_db
 MONTH = ["MERIDIAN", "month"]

@@ -38,7 +38,7 @@ from worklist.models import (
 )
 from worklist.recording.rate_tables import rates_in_force
 from worklist.task_store.role_holders import deputies_on, role_holders
-from worklist.task_store.templates_store import published_templates
+from worklist.template_store.templates_store import published_templates
 from worklist.weighing_policies import collected_profiles, combined_policy, stated_policies
 
 ADDED = """\

@@ -21,7 +21,7 @@ from tests.periods.model_builders import LONG_AGO, top_group
 from tests.worklist.close_task_builders import adopt, generate, give_roles, person, record, task_of
 from worklist.models import CloseTask, ProfileVersion, TaskAdoption, TaskTemplate
 from worklist.task_store.generate_tasks import generate_tasks
-from worklist.task_store.templates_store import (
+from worklist.template_store.templates_store import (
     adopt_tasks,
     publish_templates,
     published_templates,

@@ -13,7 +13,7 @@ from entities.models import Group, WorkCalendar
 from infra.ticks import database_clock
 from worklist.task_store.generate_tasks import generate_tasks
 from worklist.task_store.missing_roles import missing_roles, missing_roles_phrases
-from worklist.task_store.templates_store import adopt_tasks, standard_templates
+from worklist.template_store.templates_store import adopt_tasks, standard_templates
 
 
 class Command(BaseCommand):

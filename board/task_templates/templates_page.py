@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from board.tasks.template_access import KIND_LABELS
+from board.task_templates.template_access import KIND_LABELS
 from board.web.board_request import BoardRequest, board_view
 from closing.close_tasks.task_templates import TemplateKind
 from entities.access import administered_groups, groups_with_role
 from entities.models import Person
 from worklist.models import TaskAdoption, TaskTemplate, TaskTemplateDraft
-from worklist.task_store.template_drafts import tasks_of_text
+from worklist.template_store.template_drafts import tasks_of_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def task_templates(request: HttpRequest, board_request: BoardRequest) -> HttpRes
     context = {
         **board_request.layout("tasks"),
         "month_key": f"{board_request.month:%Y-%m}",
+        "kept": f"month={board_request.month:%Y-%m}",
+        "here_is": "task_templates",
         "cards": cards,
         "adopts": bool(set(administered) - set(groups)),
     }

@@ -20,7 +20,7 @@ from closing.close_tasks.template_rows import read_tasks, rows_of_csv
 from entities.audit_trail import Verb, group_object, record_act
 from entities.models import Group, Person
 from worklist.models import TaskAdoption, TaskTemplate, TaskTemplateDraft
-from worklist.task_store.templates_store import (
+from worklist.template_store.templates_store import (
     TemplatesRefused,
     newest_rows,
     publish_templates,

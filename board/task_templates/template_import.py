@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from board.tasks.template_access import TemplatePlace, of_administered_template
-from board.tasks.template_forms import MOST_BYTES, ImportForm, problem_lines, sentence
+from board.task_templates.template_access import TemplatePlace, of_administered_template
+from board.task_templates.template_forms import MOST_BYTES, ImportForm, problem_lines, sentence
 from board.web.board_request import BoardRequest
 from board.web.forms import SeeOther, posted
 from board.web.labels import counted
@@ -30,13 +30,13 @@ from closing.tables import FileTable
 from entities.models import LegalEntity
 from infra.table_files import read_tables
 from worklist.task_store.link_hosts import link_hosts
-from worklist.task_store.template_drafts import (
+from worklist.template_store.template_drafts import (
     import_draft,
     newest_version,
     open_draft,
     tasks_of_text,
 )
-from worklist.task_store.templates_store import newest_rows
+from worklist.template_store.templates_store import newest_rows
 
 _MOST_PROBLEMS = 100  # lines of one answer
 

@@ -12,8 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from board.tasks.template_access import TemplatePlace, of_administered_template
-from board.tasks.template_forms import DraftActForm, DraftTaskForm, RevisionForm
+from board.task_templates.template_access import TemplatePlace, of_administered_template
+from board.task_templates.template_forms import DraftActForm, DraftTaskForm, RevisionForm
 from board.web.board_request import BoardRequest
 from board.web.forms import SeeOther, bind_errors, form_status, posted
 from closing.calendar.date_phrases import month_and_year
@@ -25,7 +25,7 @@ from closing.close_tasks.template_cells import depends_on_cell
 from closing.close_tasks.template_findings import doubts, due_before_prerequisite, mistakes
 from worklist.models import CloseTask, TaskAdoption, TaskRoleHolder, TaskTemplate, TaskTemplateDraft
 from worklist.task_store.generate_tasks import members_of_adoptions
-from worklist.task_store.template_drafts import (
+from worklist.template_store.template_drafts import (
     DraftChanged,
     draft_differences,
     draft_set,
@@ -41,7 +41,7 @@ from worklist.task_store.template_drafts import (
     start_draft,
     withdraw_draft,
 )
-from worklist.task_store.templates_store import TemplatesRefused
+from worklist.template_store.templates_store import TemplatesRefused
 
 _MOST_MONTHS = 2  # named in the sentence about what a version holds for
 

@@ -26,8 +26,8 @@ from entities.access import administered_groups
 from entities.calendars import work_calendars
 from entities.models import Group, WorkCalendar
 from worklist.models import TaskAdoption
-from worklist.task_store.generation_preview import TemplatePreview
-from worklist.task_store.templates_store import (
+from worklist.template_store.generation_preview import TemplatePreview
+from worklist.template_store.templates_store import (
     TemplatesRefused,
     adopt_tasks,
     published_templates,

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 
 from board.reports.download import csv_named, xlsx_named
 from board.reports.spreadsheet import SheetColumn, Worksheet
+from board.task_templates.template_access import TemplatePlace, of_template
 from board.tasks.owner_calendars import owner_calendars
 from board.tasks.task_lines import names_of
-from board.tasks.template_access import TemplatePlace, of_template
 from board.web.board_query import FIRST_MONTH
 from board.web.board_request import BoardRequest
 from closing.calendar.date_phrases import month_and_year, weekday_and_day
@@ -28,9 +28,9 @@ from closing.close_tasks.template_export import sheet_rows, template_csv, worksp
 from closing.close_tasks.template_rows import COLUMNS
 from entities.models import LegalEntity
 from worklist.models import TaskTemplate
-from worklist.task_store.generation_preview import PreviewTask, TemplatePreview
-from worklist.task_store.template_drafts import draft_set, open_draft, tasks_of_text
-from worklist.task_store.templates_store import published_templates
+from worklist.template_store.generation_preview import PreviewTask, TemplatePreview
+from worklist.template_store.template_drafts import draft_set, open_draft, tasks_of_text
+from worklist.template_store.templates_store import published_templates
 
 FILES = (("csv", "CSV"), ("xlsx", "Excel"), ("workspace", "Rows of the Microsoft workspace"))
 _WIDTHS = {"Task": 48, "DependsOn": 30, "AppliesIf": 24, "ErpCheck": 24, "Hint": 40, "TaskLink": 30}

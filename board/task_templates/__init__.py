@@ -1,0 +1,1 @@
+"""Pages of the templates of close tasks: looking, editing, import and export, adoption."""
