@@ -137,10 +137,10 @@ WHERE NOT finished AND (owner_id = ANY(%(owners)s) OR (status = 'done' AND revie
 ORDER BY id
 """
 _CHOICES = """
+)
 SELECT d.areas, coalesce(e.code, g.code), coalesce(e.name, g.name), coalesce(nullif(p.name, ''), p.email, '')
-FROM (SELECT DISTINCT areas, entity_id, group_id, owner_id FROM worklist_closetask
-      WHERE month = %(month)s AND generated_at <= %(as_of)s
-        AND (entity_id = ANY(%(entities)s) OR group_id = ANY(%(groups)s))) d
+FROM (SELECT DISTINCT areas, entity_id, group_id, owner_id FROM known
+      WHERE entity_id = ANY(%(entities)s) OR group_id = ANY(%(groups)s)) d
 LEFT JOIN entities_legalentity e ON e.id = d.entity_id
 LEFT JOIN entities_group g ON g.id = d.group_id
 LEFT JOIN entities_person p ON p.id = d.owner_id
@@ -242,8 +242,8 @@ def tasks_waiting_for(selection: TaskSelection, owners: Collection[int], roles: 
 
 
 def task_choices(selection: TaskSelection) -> TaskChoices:
-    """The areas, holders and owners (of today) that may be chosen, whatever is chosen now."""
-    rows = fetch_rows(_CHOICES, _values(selection))
+    """The areas, holders and owners that may be chosen, whatever is chosen now."""
+    rows = fetch_rows(_KNOWN + _CHOICES, _values(selection))
     return TaskChoices(
         frozenset(area for areas, *_ in rows for area in areas),
         frozenset((code, name) for _, code, name, _ in rows),

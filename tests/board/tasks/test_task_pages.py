@@ -127,7 +127,7 @@ def test_comments_links_and_a_new_owner(owner_client: Client, settings: Settings
     settings.ERP_ALLOWED_HOSTS = ()
     foreign = owner_client.post(reverse("task_support", args=[uid]), {"url": "https://evil.example/"})
     assert foreign.status_code == 422
-    assert "links to evil.example are not allowed" in foreign.content.decode()
+    assert "Links to evil.example are not allowed" in foreign.content.decode()
     owner_client.post(reverse("task_owner", args=[uid]), {"owner": rita.email})
     html = page(owner_client, "task", uid, query="")
     assert "&lt;b&gt;two&lt;/b&gt; are left" in html
@@ -135,10 +135,9 @@ def test_comments_links_and_a_new_owner(owner_client: Client, settings: Settings
     assert task_of("rec").owner == rita
 
 
-def test_templates_show_dates_and_roles_that_nobody_has(owner_client: Client) -> None:
+def test_templates_name_no_role_that_somebody_has(owner_client: Client) -> None:
     html = page(owner_client, "task_templates")
     assert "Standard month" in html
-    assert "Fri 29 May" in html
     assert "Nobody has the role" not in html
 
 
