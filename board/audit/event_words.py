@@ -29,7 +29,7 @@ VERB_HEADINGS = {
     **dict.fromkeys(("policy", "deadline", "period"), "Deadlines and months"),
     "remark": "Remarks",
     **dict.fromkeys(
-        ("task", "tasks", "task_template", "task_role", "task_deputy", "carried", "work", "blocker_policy"),
+        ("task", "task_template", "task_role", "task_deputy", "carried", "work", "blocker_policy"),
         "Close tasks",
     ),
     "silence": "Silences",

@@ -65,7 +65,10 @@ _NEVER_READ = frozenset({BlockerKind.OPEN_TASKS, BlockerKind.NOT_UNDERSTOOD})  #
 
 @dataclass(frozen=True, slots=True)
 class WorkLine:
-    """One blocker of the page with what stands behind it. Tones: warning, note, unsure, clear."""
+    """One blocker of the page with what stands behind it. Tones: warning, note, unsure, clear.
+
+    `age` is the word before `read`: the moment of its reading, or the one that its source states.
+    """
 
     key: str
     tone: str
@@ -73,7 +76,7 @@ class WorkLine:
     title: str
     read: str
     read_iso: str
-    aged: bool
+    age: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
     items: Sequence[ItemLine] = ()
@@ -190,7 +193,7 @@ class _Lines:
             title=blocker_title(blocker, fact, names, self.row.code),
             read=request.clock(read_at),
             read_iso=labels.iso(read_at) or "",
-            aged=not one.weighed.fresh and blocker.applies,
+            age=_age(one),
             facts=self._facts(one) if blocker.applies else [],
             notes=list(filter(None, [remedy(blocker, fact)])),
             tasks=[
@@ -339,6 +342,12 @@ def _summary(facts: Sequence[WeighedFact]) -> str:
     ]
     found = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in named if count)
     return found or ("nothing left of what was read" if facts else "")
+
+
+def _age(one: WeighedFact) -> str:
+    if one.dated is not None and one.dated.fact.source_as_of is not None:
+        return "as of"
+    return "not read since" if not one.weighed.fresh and one.weighed.blocker.applies else "read"
 
 
 def _kinds_without_facts(work: PeriodWork, known: Collection[BlockerKind]) -> list[BlockerKind]:

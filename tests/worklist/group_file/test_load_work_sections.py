@@ -241,9 +241,9 @@ def test_each_act_leaves_an_event(tmp_path: Path) -> None:
         ("task_role.given", "MERIDIAN", "MERIDIAN/"),
         ("task_role.given", "MERIDIAN", "MERIDIAN/"),
         ("task_role.given", "UKHC", "MERIDIAN/UK/"),
+        ("task_template.adopted", "MERIDIAN", "MERIDIAN/"),
         ("task_template.published", "MERIDIAN", "MERIDIAN/"),
         ("task_template.published", "MERIDIAN", "MERIDIAN/"),
-        ("tasks.adopted", "MERIDIAN", "MERIDIAN/"),
     ]
     profile = AuditEvent.objects.get(verb="entity.profile_set")
     assert profile.after is not None
