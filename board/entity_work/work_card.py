@@ -76,6 +76,7 @@ class WorkLine:
     title: str
     read: str
     read_iso: str
+    aged: bool
     age: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
@@ -193,6 +194,7 @@ class _Lines:
             title=blocker_title(blocker, fact, names, self.row.code),
             read=request.clock(read_at),
             read_iso=labels.iso(read_at) or "",
+            aged=not one.weighed.fresh and blocker.applies,
             age=_age(one),
             facts=self._facts(one) if blocker.applies else [],
             notes=list(filter(None, [remedy(blocker, fact)])),

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from board.entity_work.work_items import ids_of_items
+from closing.blockers.blocker_kinds import BlockerKind
 from connectors.asked_reads import read_one_turn, read_periods, waiting
 from connectors.registry import safe_work_link, work_turns
 from entities.models import Connection
