@@ -6,12 +6,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from closing.judging.standing import Level
 from closing.scoreboard.row import Row
 
 ON_TIME_TARGET_PERCENT = 90  # percent; a rate below it is flagged
 FRACTIONS_BELOW = 10  # closes due; a rate of fewer is shown as a fraction alone
+
+
+class CloseOutcome(StrEnum):
+    """How a close that was due counts in the on-time rate; the words are the fields of `OnTimeRate`."""
+
+    ON_TIME = "on_time"
+    MISSED = "missed"
+    PERHAPS_ON_TIME = "perhaps_on_time"
+    DATE_UNKNOWN = "date_unknown"
+    UNKNOWN = "unknown"
+    NO_DEADLINE = "no_deadline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +71,35 @@ def on_time_rate(rows: Iterable[Row], as_of: datetime) -> OnTimeRate:
     A period that was closed before a deadline still ahead is not due yet. A row whose reading is older than its
     deadline is unknown: it may have closed in time since.
     """
-    return OnTimeRate(**Counter(filter(None, (_counts_as(row, as_of) for row in rows))))
+    return rate_of_outcomes(close_outcome(row, as_of) for row in rows)
 
 
-def _counts_as(row: Row, as_of: datetime) -> str | None:
-    """The field of OnTimeRate that counts a row; None for one that is not due."""
+def rate_of_outcomes(outcomes: Iterable[CloseOutcome | None]) -> OnTimeRate:
+    """The rate of outcomes; None is not due."""
+    return OnTimeRate(**Counter(outcome.value for outcome in outcomes if outcome is not None))
+
+
+def close_outcome(row: Row, as_of: datetime) -> CloseOutcome | None:
+    """How the first close of a row counts in the on-time rate; None for one that is not due."""
     standing = row.standing
     if row.not_due:
         return None
     if row.span is None:
-        return "unknown"  # no period is known, so neither is a deadline
-    if row.deadline is None:
-        return "no_deadline" if standing.level is not Level.NOT_DUE else None  # running: nothing to be due
+        return CloseOutcome.UNKNOWN  # no period is known, so neither is a deadline
+    if row.deadline is None:  # a running one has nothing to be due
+        return CloseOutcome.NO_DEADLINE if standing.level is not Level.NOT_DUE else None
     if not row.deadline.passed(as_of):
         return None
     if row.read_at is None:
-        return "unknown"  # late by the clock alone: it may have closed in time
+        return CloseOutcome.UNKNOWN  # late by the clock alone: it may have closed in time
     match standing.first_close_level:
         case Level.CLOSED_ON_TIME:
-            return "on_time"
+            return CloseOutcome.ON_TIME
         case Level.CLOSED_LATE:
-            return "missed"
+            return CloseOutcome.MISSED
         case Level.CLOSED_DATE_UNKNOWN:
-            return "date_unknown" if standing.closed_between is None else "perhaps_on_time"
+            between = standing.closed_between is not None
+            return CloseOutcome.PERHAPS_ON_TIME if between else CloseOutcome.DATE_UNKNOWN
     if standing.level in (Level.LATE, Level.ALERTING):
-        return "missed"
-    return "date_unknown" if standing.closed else "unknown"
+        return CloseOutcome.MISSED
+    return CloseOutcome.DATE_UNKNOWN if standing.closed else CloseOutcome.UNKNOWN

@@ -152,6 +152,7 @@ class Standing:
     `stopped_early`: the closed rule is met by a period that has not ended, which is no close (01-domain 1.3).
     `never_opened`: the first close is of a period that was not seen begun, so nobody closed it.
     `permanent_reopenings`: how often it was seen open or on hold after its end although it was permanently closed.
+    `last_close_level` judges the latest close of a period that was reopened and is closed again.
     """
 
     level: Level
@@ -168,6 +169,7 @@ class Standing:
     stopped_early: bool = False
     never_opened: bool = False
     permanent_reopenings: int = 0
+    last_close_level: Level | None = None
 
     @property
     def alerting(self) -> bool:
@@ -245,6 +247,7 @@ def judge(
         first_close_level=first_level,
         never_opened=closed and date_unknown and history.never_opened,
         permanent_reopenings=sum(after_period_end(at, period.last, tz) for at in history.permanent_undone),
+        last_close_level=_judge_close(last, False, deadline, tz)[0] if closed and reopened else None,
     )
 
 

@@ -9,7 +9,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from closing.trends.close_records import CloseOutcome, CloseRecord
+from closing.judging.on_time import CloseOutcome
+from closing.trends.close_records import CloseRecord
 from closing.trends.days_to_close import (
     DaysTaken,
     LatePair,
@@ -66,7 +67,7 @@ def test_entities_that_closed_last_on_one_day_share_the_month() -> None:
 
 
 def test_a_month_with_an_open_or_unknown_member_is_left_out_and_counted() -> None:
-    unknown = CloseRecord("UKHC", JUNE, CloseOutcome.UNKNOWN, known=False)
+    unknown = CloseRecord("UKHC", JUNE, CloseOutcome.UNKNOWN)
     often = most_often_last([closed("UKHC", 5), still_open("EUDTC"), closed("EUDTC", 9, JUNE), unknown])
     assert (often.months, often.left_out, often.times) == (0, 2, [])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from closing.calendar.months import next_month
-from closing.trends.close_records import CloseOutcome, CloseRecord, rate_of
+from closing.judging.on_time import CloseOutcome
+from closing.trends.close_records import CloseRecord, rate_of
 from closing.trends.rate_course import months_upto, rate_course
 
 MAY = date(2026, 5, 1)
@@ -45,7 +46,9 @@ def test_eleven_of_twelve_is_not_below_the_target_and_three_of_four_is_a_fractio
 
 
 def test_final_closes_count_beside_first_closes() -> None:
-    reopened = CloseRecord("UKRT", MAY, CloseOutcome.ON_TIME, reopened=1, final_outcome=CloseOutcome.MISSED)
+    reopened = CloseRecord(
+        "UKRT", MAY, CloseOutcome.ON_TIME, reopened=True, final_outcome=CloseOutcome.MISSED
+    )
     assert rate_of([reopened]).on_time == 1
     assert rate_of([reopened], final=True).on_time == 0
 
