@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "entities",
     "periods",
     "worklist",
+    "insight",
     "connectors",
     "alerts",
     "board",
