@@ -68,7 +68,7 @@ def profile_lines(data: EntityInMonth) -> ProfileLines:
 def set_by_phrase(versions: Sequence[ProfileVersion], reader: Reader, as_of: datetime) -> str:
     """ "set by Rosa Bell, Tue 2 Jun 09:12"; says so where no profile is collected."""
     if not versions:
-        return "not collected yet, so everything applies"
+        return "not set yet, so everything applies"
     newest = versions[0]
     by = newest.set_by
     who = (by.name or by.email) if by is not None else "the group file"

@@ -93,7 +93,7 @@ def _why_nothing(
     if connection.paused:
         return f"the connection {name} is paused. Resume it in the group file."
     if newest is None:
-        return f"{name} has not been asked for it yet. The first reading follows the reading of its periods."
+        return f"{name} has not been read for it yet. The first reading follows the reading of its periods."
     if good is None:
         clock = data.board_request.clock(newest.started_at)
         return f"{failure_phrase(newest)} at {clock}. It is tried again by itself."

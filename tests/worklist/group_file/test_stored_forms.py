@@ -20,7 +20,7 @@ FEATURES = st.sets(st.sampled_from(list(ProfileFeature)))
 TRACKING = st.sampled_from(["yes", "no", "not tracked", "not_tracked", "true", "false", "No"])
 WHOLE = st.integers(0, 999_999).map(str)
 AMOUNTS = st.decimals(0, 999_999, places=2).map(str)
-KINDS = st.sampled_from([kind.value for kind in BlockerKind if kind is not BlockerKind.INVENTORY_NOT_CLOSED])
+KINDS = st.sampled_from([kind.value for kind in KNOWN_KINDS if kind is not BlockerKind.INVENTORY_NOT_CLOSED])
 POLICIES = st.fixed_dictionaries(
     {},
     optional={
