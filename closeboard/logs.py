@@ -43,6 +43,15 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         name: {"level": "INFO"}
-        for name in ("infra.audit", "entities", "periods", "worklist", "insight", "connectors", "alerts", "board")
+        for name in (
+            "infra.audit",
+            "entities",
+            "periods",
+            "worklist",
+            "insight",
+            "connectors",
+            "alerts",
+            "board",
+        )
     },
 }

@@ -29,12 +29,11 @@ from worklist.models import BlockerPolicyVersion, BlockerReading
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-# The kind or part that is not readable for some company with a profile; "" where other sets still show the work, or
-# where only the balances with partners are concerned (tests/connectors/finops/test_balance_snapshots.py).
+# The kind or part that is not readable for some company with a profile; "" where it is still shown.
 FINOPS: list[tuple[dict[str, Any], str]] = [
     ({"bi_sets": "hidden"}, "inventory_journals"),
-    ({"snapshots": "absent"}, ""),
-    ({"snapshots": "empty"}, ""),
+    ({"snapshots": "absent"}, "intercompany_imbalance"),
+    ({"snapshots": "empty"}, "intercompany_imbalance"),
     ({"snapshots": "old"}, ""),
     ({"snapshot_opening": "year"}, ""),
     ({"snapshot_dimensions": "account"}, ""),

@@ -22,7 +22,18 @@ from periods.models import News
 from periods.snapshot.annotations import row_annotations
 
 ROOT = Path(__file__).parent.parent.parent
-OURS = ("closing", "infra", "entities", "periods", "worklist", "insight", "connectors", "alerts", "board", "closeboard")
+OURS = (
+    "closing",
+    "infra",
+    "entities",
+    "periods",
+    "worklist",
+    "insight",
+    "connectors",
+    "alerts",
+    "board",
+    "closeboard",
+)
 DOTTED = re.compile(r"[a-z_]\w*(\.\w+)+")
 
 

@@ -106,7 +106,7 @@ def carry_on_purpose(
             raise CarriedRefused(refusal)
     marks = marks_of(reading)
     marks.filter(item__in=[item.item_id for item in items]).update(ended_at=at, ended_by=by)
-    carried = CarriedItem.objects.bulk_create(
+    carried = [
         CarriedItem(
             entity_id=reading.entity_id,
             period_id=reading.period_id,
@@ -122,16 +122,8 @@ def carry_on_purpose(
             at=at,
         )
         for item in {item.item_id: item for item in items}.values()
-    )
-    nudge_after_commit()
-    record_act(
-        Verb.CARRIED_SET,
-        entity_object(entity),
-        at=at,
-        by=by,
-        after=_words(carried),
-        reason=reason.strip(),
-    )
+    ]
+    _set(carried, entity, by, at)
     return carried
 
 
@@ -164,18 +156,16 @@ def undo_carried(by: Person, code: str, moment: datetime, at: datetime) -> int:
     again = [mark for mark in ended if mark.at != moment and not _has_mark(mark)]
     for mark in again:
         mark.pk, mark.at, mark.by, mark.ended_at, mark.ended_by = None, at, by, None, None
-    CarriedItem.objects.bulk_create(again)
     if again:
-        nudge_after_commit()
-        record_act(
-            Verb.CARRIED_SET,
-            entity_object(entity),
-            at=at,
-            by=by,
-            after=_words(again),
-            reason=again[0].reason,
-        )
+        _set(again, entity, by, at)
     return len(made) + len(again)
+
+
+def _set(marks: Sequence[CarriedItem], entity: LegalEntity, by: Person, at: datetime) -> None:
+    CarriedItem.objects.bulk_create(marks)
+    nudge_after_commit()
+    words, reason = _words(marks), marks[0].reason
+    record_act(Verb.CARRIED_SET, entity_object(entity), at=at, by=by, after=words, reason=reason)
 
 
 def _end(marks: Sequence[CarriedItem], entity: LegalEntity, by: Person, at: datetime) -> None:
