@@ -104,7 +104,9 @@ urlpatterns = [
     path("tasks/templates/<str:code>/<slug:kind>/import/", template_import, name="template_import"),
     path("tasks/templates/<str:code>/<slug:kind>/draft/", template_draft, name="template_draft"),
     path(
-        "tasks/templates/<str:code>/<slug:kind>/draft/<int:pk>/restore/", draft_restore, name="restore_draft"
+        "tasks/templates/<str:code>/<slug:kind>/draft/restore/<str:moment>/",
+        draft_restore,
+        name="restore_draft",
     ),
     path("tasks/templates/<str:code>/<slug:kind>/draft/task/", draft_task, name="add_draft_task"),
     path("tasks/templates/<str:code>/<slug:kind>/draft/task/<slug:task>/", draft_task, name="draft_task"),

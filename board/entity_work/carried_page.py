@@ -18,7 +18,7 @@ from board.entity_work.work_items import carried_words, ids_of_items, item_value
 from board.entity_work.work_phrases import capitalised
 from board.web import labels
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import ReturnForm, SeeOther, posted
+from board.web.forms import ReturnForm, SeeOther, moment_in, posted
 from closing.blockers.blocker_facts import BlockerFact, FactId, FactItem
 from closing.blockers.blocker_kinds import counted, shown_as
 from closing.blockers.blocker_phrases import money
@@ -121,12 +121,12 @@ def carried_end(request: HttpRequest, board_request: BoardRequest, code: str) ->
 @board_view
 def carried_undo(request: HttpRequest, board_request: BoardRequest, code: str, moment: str) -> HttpResponse:
     """Undoes what the person did to carried items at a moment."""
+    at = moment_in(moment)
+    if at is None:
+        raise Http404
     try:
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is None:
-            raise Http404
         changed = undo_carried(board_request.person, code, at, board_request.now)
-    except (ValueError, LegalEntity.DoesNotExist):
+    except LegalEntity.DoesNotExist:
         raise Http404 from None
     except CarriedNotAllowed:
         return _refused(request, board_request, LegalEntity.objects.get(code=code))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -17,7 +16,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from board.entity_work.profile_lines import FEATURE_LABELS, ROLE_LABELS, set_by_phrase
 from board.entity_work.work_phrases import capitalised
 from board.web.board_request import BoardRequest, board_view, resolve_request
-from board.web.forms import PlainTextField, ReturnForm, SeeOther, form_status, one_message, posted
+from board.web.forms import (
+    PlainTextField,
+    ReturnForm,
+    SeeOther,
+    form_status,
+    moment_in,
+    one_message,
+    posted,
+)
 from closing.blockers.blocker_kinds import BlockerKind, DocumentPart, needed_feature, shown_as
 from closing.blockers.entity_profile import EntityProfile, EntityRole, ProfileFeature
 from closing.close_tasks.task_templates import TaskSpec
@@ -86,7 +93,7 @@ def profile(request: HttpRequest, board_request: BoardRequest, code: str) -> Htt
                 form.profile,
                 by=board_request.person,
                 at=board_request.now,
-                seen_at=_moment(form.cleaned_data["seen"]),
+                seen_at=moment_in(form.cleaned_data["seen"]),
                 check=True,
             )
         except ProfileChangedMeanwhile as changed:
@@ -107,7 +114,7 @@ def profile(request: HttpRequest, board_request: BoardRequest, code: str) -> Htt
 def profile_undo(request: HttpRequest, board_request: BoardRequest, code: str, moment: str) -> HttpResponse:
     """Sets the profile before the one of a moment again."""
     entity = _administered(board_request, code)
-    set_at = _moment(moment)
+    set_at = moment_in(moment)
     if set_at is None:
         raise Http404
     try:
@@ -127,15 +134,6 @@ def _administered(board_request: BoardRequest, code: str) -> LegalEntity:
     if entity is None:
         raise Http404
     return entity
-
-
-def _moment(text: str) -> datetime | None:
-    """The moment in a field or address; None for another text."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _page(

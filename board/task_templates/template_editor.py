@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from board.task_templates.template_access import TemplatePlace, of_administered_template
 from board.task_templates.template_forms import DraftActForm, DraftTaskForm, RevisionForm
 from board.web.board_request import BoardRequest
-from board.web.forms import SeeOther, bind_errors, form_status, posted
+from board.web.forms import SeeOther, bind_errors, form_status, moment_in, posted
 from closing.calendar.date_phrases import month_and_year
 from closing.calendar.deadlines import join_with_and
 from closing.calendar.months import next_month
@@ -97,7 +97,7 @@ def _act(
 
     def withdraw() -> str:
         withdraw_draft(draft, revision, at, by)
-        undo = reverse("restore_draft", args=[*place.args, draft.pk])
+        undo = reverse("restore_draft", args=[*place.args, at.isoformat()])
         messages.success(request, "The draft was withdrawn.", extra_tags=undo)
         return reverse("task_template", args=place.args)
 
@@ -140,14 +140,15 @@ def _act(
 @require_POST
 @of_administered_template
 def draft_restore(
-    request: HttpRequest, board_request: BoardRequest, place: TemplatePlace, pk: int
+    request: HttpRequest, board_request: BoardRequest, place: TemplatePlace, moment: str
 ) -> HttpResponse:
-    """Brings a withdrawn draft back."""
-    drafts = TaskTemplateDraft.objects.filter(group=place.group, kind=place.kind.value)
-    draft = drafts.filter(pk=pk, published_at=None).first()
-    if draft is None:
+    """Brings the draft back that was withdrawn at a moment; one that is back already changes nothing."""
+    drafts = TaskTemplateDraft.objects.filter(group=place.group, kind=place.kind.value, published_at=None)
+    withdrawn_at = moment_in(moment)
+    draft = drafts.filter(withdrawn_at=withdrawn_at).first() if withdrawn_at is not None else None
+    if draft is None and open_draft(place.group, place.kind) is None:
         raise Http404
-    if restore_draft(draft, board_request.now, board_request.person):
+    if draft is not None and restore_draft(draft, board_request.now, board_request.person):
         messages.success(request, "The draft is back.")
     return SeeOther(reverse("template_draft", args=place.args))
 

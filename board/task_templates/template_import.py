@@ -101,7 +101,11 @@ def _imported(
     if template.problems:
         left = len({problem.line for problem in template.problems})
         words = f"{words} {counted(left, 'row', 'rows')} of the file were not taken."
-    undo = reverse("restore_draft", args=[*place.args, earlier.pk]) if earlier is not None else ""
+    undo = (
+        reverse("restore_draft", args=[*place.args, board_request.now.isoformat()])
+        if earlier is not None
+        else ""
+    )
     messages.success(request, words, extra_tags=undo)
     return SeeOther(reverse("template_draft", args=place.args))
 

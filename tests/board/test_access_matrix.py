@@ -39,6 +39,7 @@ from tests.board.access_groups import (
     AccessScenario,
     Answer,
 )
+from tests.builders import WORKED_EXAMPLE_AT
 from tests.scenario_databases import ScenarioDatabases
 from tests.worklist.few_close_tasks import some_file, support_uid, task_uid
 from tests.worklist.work_reads import FIRST_INVOICE
@@ -146,9 +147,9 @@ A_TEMPLATE = Place(
     {"code": "NOBODY", "kind": "month"},
 )
 A_DRAFT = Place(
-    lambda _, __: {"code": "MERIDIAN", "kind": "month", "pk": 1},
-    lambda _, __: {"code": "EUROPE", "kind": "month", "pk": 1},
-    {"code": "NOBODY", "kind": "month", "pk": 1},
+    lambda _, __: {"code": "MERIDIAN", "kind": "month", "moment": WORKED_EXAMPLE_AT.isoformat()},
+    lambda _, __: {"code": "EUROPE", "kind": "month", "moment": WORKED_EXAMPLE_AT.isoformat()},
+    {"code": "NOBODY", "kind": "month", "moment": "x"},
 )
 A_DRAFT_TASK = Place(
     lambda _, __: {"code": "MERIDIAN", "kind": "month", "task": "lease"},

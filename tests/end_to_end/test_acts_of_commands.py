@@ -22,6 +22,7 @@ from tests.worklist.work_files import run as run_of_close
 
 WITHOUT_AN_EVENT = {
     "explain_alerts": "reads only",
+    "forecast": "reads only",
     "make_key": "prints a random key",
     "prove_alerts": "reads only",
     "prove_audit": "adds seals, which are no acts",
@@ -120,6 +121,7 @@ def test_each_command_leaves_its_events(loaded_group: Running) -> None:
         command()
     for name, words in (
         ("explain_alerts", ("NLDT",)),
+        ("forecast", ()),
         ("make_key", ()),
         ("prove_alerts", ()),
         ("scoreboard", ()),

@@ -42,9 +42,7 @@ def task_draft(story: FullScenario) -> None:
 def withdrawn_draft(story: FullScenario) -> None:
     """The draft is withdrawn."""
     task_draft(story)
-    draft = TaskTemplateDraft.objects.get()
-    withdraw_draft(draft, 2, FULL_AT, story.administrator)
-    TaskTemplateDraft.objects.filter(pk=draft.pk).update(id=1)
+    withdraw_draft(TaskTemplateDraft.objects.get(), 2, FULL_AT, story.administrator)
 
 
 def absence(story: FullScenario) -> None:
@@ -73,7 +71,14 @@ TASK_FORMS: dict[str, Sequence[Form]] = {
         Form({"act": "rename", "name": "", "revision": "2"}, (ADMINISTRATOR,), OF_TEMPLATE, task_draft),
         Form({"act": "publish"}, (ADMINISTRATOR,), OF_TEMPLATE, few_tasks),
     ],
-    "restore_draft": [Form({}, (ADMINISTRATOR, FINANCE), {**OF_A_TEMPLATE, "pk": 1}, withdrawn_draft)],
+    "restore_draft": [
+        Form(
+            {},
+            (ADMINISTRATOR, FINANCE),
+            {**OF_A_TEMPLATE, "moment": FULL_AT.isoformat()},
+            withdrawn_draft,
+        )
+    ],
     "template_import": [
         Form(lambda _: {"file": sent_template()}, (ADMINISTRATOR, FINANCE), OF_TEMPLATE, few_tasks),
         Form({}, (ADMINISTRATOR,), OF_TEMPLATE, few_tasks),

@@ -21,6 +21,7 @@ from closing.close_tasks.task_templates import TaskSpec, TemplateKind, TemplateV
 from closing.close_tasks.template_export import template_csv
 from infra.models import AuditEvent
 from tests.board.page_client import signed_in
+from tests.board.tasks.conftest import NOON
 from tests.builders import utc
 from tests.closing.close_tasks.template_strategies import tasks
 from tests.hypothesis_profiles import examples
@@ -183,7 +184,7 @@ def test_an_import_puts_the_draft_away_and_undo_brings_it_back(admin_client: Cli
     admin_client.post(reverse("template_draft", args=MONTH))
     earlier = draft()
     _, html = imported(admin_client, csv_of("Ours,x,1,,"))
-    undo = reverse("restore_draft", args=[*MONTH, earlier.pk])
+    undo = reverse("restore_draft", args=[*MONTH, NOON.isoformat()])
     assert undo in html
     admin_client.post(undo)
     assert draft() == earlier

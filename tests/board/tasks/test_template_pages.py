@@ -15,6 +15,7 @@ from alerts.models import Habits
 from entities.models import CalendarDay, LegalEntity, Person, WorkCalendar
 from infra.models import AuditEvent
 from tests.board.page_client import signed_in
+from tests.board.tasks.conftest import NOON
 from tests.periods.model_builders import top_group
 from tests.worklist.close_task_builders import person, task_of
 from worklist.models import CloseTask, TaskAdoption, TaskTemplate, TaskTemplateDraft
@@ -206,7 +207,7 @@ def test_a_withdrawn_draft_comes_back(admin_client: Client) -> None:
     save(admin_client, "flux", at="16:00")
     pk = draft().pk
     _, html = act(admin_client, "withdraw")
-    undo = reverse("restore_draft", args=[*MONTH, pk])
+    undo = reverse("restore_draft", args=[*MONTH, NOON.isoformat()])
     assert ("The draft was withdrawn." in html, undo in html) == (True, True)
     assert not TaskTemplateDraft.objects.filter(withdrawn_at=None).exists()
     response = admin_client.post(undo, follow=True)
