@@ -38,7 +38,7 @@ from tests.builders import CLOSED, MAY, MAY_DAYS, ON_HOLD, OPEN, WORKED_EXAMPLE_
 from tests.db_builders import PASSWORD, SampleGroup, save_sample_group
 from tests.sample_entities import NLDT, UKHC, UKRT, USRT, SampleEntity
 from tests.scenario_databases import ScenarioDatabases
-from tests.worklist.few_close_tasks import save_few_tasks, save_support
+from tests.worklist.few_close_tasks import keep_support_files, save_few_tasks, save_support
 from tests.worklist.work_files import save_file, work
 from tests.worklist.work_reads import begin_work, record_facts, two_invoices
 from worklist.task_store.role_holders import set_absence
@@ -388,5 +388,6 @@ def world(name: str, stories: ScenarioDatabases) -> Iterator[AccessScenario]:
     with pytest.MonkeyPatch.context() as patch, stories.copied(BUILDERS[name]) as scenario:
         patch.setattr("board.web.board_request.now", lambda: WORKED_EXAMPLE_AT)
         cache.clear()
+        keep_support_files()
         yield scenario
     cache.clear()
