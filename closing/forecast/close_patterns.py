@@ -80,7 +80,8 @@ class _Learner:
     """What is known of one entity while its months are walked through.
 
     `days` has the working day of each close less the lag of its month, aligned with the newest month of all.
-    `sum_days` and `weight` give the usual day, `sum_off` and `weight_off` the spread; all four fade.
+    The usual day follows from `sum_days` and `weight`, the spread from `sum_off` and `weight_off`. Each month takes
+    the same share off these four.
     """
 
     __slots__ = (

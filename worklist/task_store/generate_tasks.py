@@ -216,9 +216,3 @@ class _Run:
             )
             for position, draft in enumerate(drafts)
         ]
-
-
-def _group_codes(entities: Iterable[LegalEntity]) -> dict[str, tuple[str, ...]]:
-    """The codes of the groups on the way to each entity, the nearest first; a path is made of codes."""
-    paths = {entity.group.path for entity in entities}
-    return {path: tuple(reversed(path.strip("/").split("/"))) for path in paths}

@@ -17,6 +17,7 @@ from entities.models import Group, LegalEntity, Person
 from worklist.models import CloseTask, TaskAbsence, TaskRoleHolder
 from worklist.task_store.role_holders import end_absence, give_task_role, role_holders
 from worklist.task_store.task_acts_store import TaskNotAllowed, reassign_task
+from worklist.task_store.task_people import reviewer_of
 
 _OPEN = [TaskStatus.OPEN.value, TaskStatus.RETURNED.value]
 
@@ -58,12 +59,8 @@ def open_work(person: Person, at: datetime) -> OpenWork:
     )
     own = tasks.filter(owner=person, status__in=_OPEN, lapsed_on=None)
     holders = role_holders()
-    reviews = []
-    for task in tasks.filter(status=TaskStatus.DONE.value, sign_off=True, lapsed_on=None):
-        group = task.entity.group if task.entity is not None else task.group
-        assert group is not None  # a constraint of the table
-        if holders.holder(task.reviewer_role, group.path, task.entity_id) == person.pk:
-            reviews.append(task)
+    done = tasks.filter(status=TaskStatus.DONE.value, sign_off=True, lapsed_on=None)
+    reviews = [task for task in done if reviewer_of(task, holders) == person.pk]
     absences = TaskAbsence.objects.filter(deputy=person, last_day__gte=at.date(), ended_at=None)
     return OpenWork(list(own), reviews, _roles(person), list(absences.select_related("person", "deputy")))
 

@@ -18,6 +18,7 @@ from entities.models import Person
 from worklist.models import CloseTask
 from worklist.models.close_task import CloseTaskQuerySet
 from worklist.task_store.role_holders import TaskRoleHolders, deputies_between, deputies_on, role_holders
+from worklist.task_store.task_people import reviewer_of
 from worklist.task_store.task_rows import record_of
 
 _UNFINISHED = Q(status__in=[TaskStatus.OPEN.value, TaskStatus.RETURNED.value]) | Q(
@@ -119,10 +120,8 @@ def _actor(task: CloseTask, record: TaskRecord, holders: TaskRoleHolders) -> int
     match next_actor(record):
         case NextActor.OWNER:
             return task.owner_id
-        case NextActor.REVIEWER if task.reviewer_role:
-            group = task.entity.group if task.entity is not None else task.group
-            assert group is not None  # a constraint of the table
-            return holders.holder(task.reviewer_role, group.path, task.entity_id)
+        case NextActor.REVIEWER:
+            return reviewer_of(task, holders)
         case _:
             return None
 

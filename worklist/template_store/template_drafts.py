@@ -261,11 +261,8 @@ def _store(
     draft.rows = template_csv(TemplateVersion(draft.name, TemplateKind(draft.kind), 1, tasks))
     draft.revision, draft.changed_at, draft.changed_by = draft.revision + 1, at, by
     draft.save(update_fields=["name", "rows", "revision", "changed_at", "changed_by"])
-    changes = {
-        each.how: ", ".join(other.code for other in found if other.how == each.how)
-        for found in [template_differences(before, tasks)]
-        for each in found
-    }
+    found = template_differences(before, tasks)
+    changes = {each.how: ", ".join(other.code for other in found if other.how == each.how) for each in found}
     if draft.name != earlier_name:
         changes["name"] = draft.name
     _record(draft, "changed", at, by, changes)

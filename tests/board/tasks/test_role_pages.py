@@ -132,7 +132,7 @@ def test_only_the_owner_and_administrators_set_an_absence(
 
 
 def test_a_deputy_does_the_tasks_and_never_reviews_their_own(admin_client: Client, anna: Person) -> None:
-    """Dora stands in for the owner and the reviewer: whoever did the task, somebody else signs it off."""
+    """Dora stands in for the owner and the reviewer, and does not sign off a task that she has done."""
     dora, rita = person("Dora Deputy"), Person.objects.get(name="Rita Reviewer")
     for who in (anna, rita):
         assert away(admin_client, who, dora.email)[0] == 200
